@@ -1,0 +1,126 @@
+"""What must hold of the tables, as plain functions: each reads the warehouse and says passed or not, and why.
+
+The Dagster checks in `defs/` are thin shells around these. A check with nothing to look at does not pass by being empty
+where emptiness is itself wrong (`not_empty`, `accepted_share`, `vendi_floor`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ise_assets.warehouse import Warehouse, sql
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """The answer of one check: a sentence for people, and JSON-able figures behind it."""
+
+    passed: bool
+    description: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def unique_keys(warehouse: Warehouse, table: str, keys: Sequence[str], domain: str | None = None) -> CheckOutcome:
+    """No two rows of `table` (of `domain`, or all of them) share the same `keys`."""
+    columns = ", ".join(_quoted(key) for key in keys)
+    row = warehouse.rows(*_scoped("checks/unique_keys", domain, table=_quoted(table), keys=f"row({columns})"))[0]
+    repeated = int(row["repeated"])
+    said = f"{row['total']} rows, {row['keys']} different ({', '.join(keys)})"
+    if repeated:
+        said += f"; {repeated} occur more than once, for example {row['example']}"
+    return CheckOutcome(repeated == 0, said, {"rows": row["total"], "distinct": row["keys"], "repeated": repeated})
+
+
+def not_empty(warehouse: Warehouse, table: str, domain: str | None = None) -> CheckOutcome:
+    """`table` holds at least one row (of `domain`)."""
+    rows = int(warehouse.scalar(*_scoped("checks/count_rows", domain, table=_quoted(table))))
+    return CheckOutcome(rows > 0, f"{table} has {rows} rows" + (f" for {domain}" if domain else ""), {"rows": rows})
+
+
+def accepted_share(warehouse: Warehouse, domain: str, floor: float) -> CheckOutcome:
+    """At least the share `floor` (0-1) of the domain's sessions was accepted and reproduced; no session, no pass."""
+    row = warehouse.rows(sql("checks/accepted_share"), {"domain": domain})[0]
+    share = row["good"] / row["sessions"] if row["sessions"] else 0.0
+    return CheckOutcome(
+        row["sessions"] > 0 and share >= floor,
+        f"{row['good']} of {row['sessions']} sessions accepted and reproduced: {share:.1%}, floor {floor:.1%}",
+        {**row, "share": share, "floor": floor},
+    )
+
+
+def failures_labelled(warehouse: Warehouse, domain: str) -> CheckOutcome:
+    """Every call has an outcome, and none that exited with a non-zero code, live or replayed, is called ok."""
+    row = warehouse.rows(sql("checks/failures_labelled"), {"domain": domain})[0]
+    return CheckOutcome(
+        row["mislabelled"] == 0,
+        f"{row['mislabelled']} of {row['calls']} calls carry a wrong or no label; {row['failures']} exited non-zero",
+        row,
+    )
+
+
+def no_persona_in_two_splits(warehouse: Warehouse) -> CheckOutcome:
+    """Over all domains, every persona's records lie in one split."""
+    leaks = warehouse.rows(sql("checks/personas_in_two_splits"))
+    said = f"{len(leaks)} personas occur in more than one split or are unknown"
+    if leaks:
+        said += ": if the split percentages were changed, materialize sft_split for all domains"
+    return CheckOutcome(not leaks, said, {"personas": len(leaks), "examples": leaks[:_SHOWN]})
+
+
+def mask_covers_assistant_only(warehouse: Warehouse, domain: str) -> CheckOutcome:
+    """The train mask is 1 on every assistant message, 0 on all others, and nowhere empty."""
+    return _none_of(
+        warehouse, "checks/masks_beside_assistant", domain, "records have a mask beside the assistant's turns"
+    )
+
+
+def kept_and_dropped_cover_pool(warehouse: Warehouse, domain: str) -> CheckOutcome:
+    """Deduplication decided on every intent of the pool exactly once, and on nothing else."""
+    row = warehouse.rows(sql("checks/kept_and_dropped_cover_pool"), {"domain": domain})[0]
+    wrong = row["undecided"] + row["both"] + row["strangers"] + abs(row["pool"] - row["kept"] - row["dropped"])
+    return CheckOutcome(
+        wrong == 0,
+        f"{row['pool']} intents = {row['kept']} kept + {row['dropped']} dropped; "
+        f"{row['undecided']} undecided, {row['both']} both, {row['strangers']} not in the pool",
+        row,
+    )
+
+
+def utterances_unique(warehouse: Warehouse, domain: str, kept_only: bool = True) -> CheckOutcome:
+    """No utterance of the domain is said twice, in any domain; `kept_only` looks at what deduplication kept."""
+    repeated = warehouse.rows(sql("checks/utterances_repeated"), {"domain": domain, "kept_only": kept_only})
+    said = f"{len(repeated)} utterances occur more than once"
+    if repeated:
+        said += f", for example: {repeated[0]['utterance'][:200]}"
+    return CheckOutcome(not repeated, said, {"repeated": len(repeated), "examples": repeated[:_SHOWN]})
+
+
+def vendi_floor(warehouse: Warehouse, domain: str, floor: float, metric: str = "vendi") -> CheckOutcome:
+    """The domain's Vendi Score, at its largest n, reaches `floor`; no score, no pass."""
+    rows = warehouse.rows(sql("checks/vendi_of_domain"), {"domain": domain, "metric": metric})
+    value = rows[0]["value"] if rows else None
+    if value is None or math.isnan(value):
+        return CheckOutcome(False, f"no {metric} reported for {domain}", {"floor": floor})
+    n = rows[0]["n"]
+    return CheckOutcome(
+        value >= floor, f"Vendi {value:.2f} at n = {n}, floor {floor:.2f}", {"vendi": value, "n": n, "floor": floor}
+    )
+
+
+def _none_of(warehouse: Warehouse, query: str, domain: str, what: str) -> CheckOutcome:
+    found = [row["id"] for row in warehouse.rows(sql(query), {"domain": domain})]
+    return CheckOutcome(not found, f"{len(found)} {what}", {"found": len(found), "examples": found[:_SHOWN]})
+
+
+def _scoped(query: str, domain: str | None, **identifiers: str) -> tuple[str, dict[str, Any]]:
+    scope, values = ("true", {}) if domain is None else ('"domain" = $domain', {"domain": domain})
+    return sql(query).format(scope=scope, **identifiers), values
+
+
+def _quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'

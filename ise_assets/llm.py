@@ -1,0 +1,426 @@
+"""The one door to language models: litellm behind our own result, errors, retries and ledger.
+
+Every role (intent writer, user, agent) is a litellm model string. litellm costs seconds to import, so it is imported
+on first use. This module imports nothing of the stages: custom providers come in through `register_provider`, and the
+script of the scripted teacher rides along as an extra argument that no other provider ever gets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import logging
+import os
+import random
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from types import ModuleType
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel
+
+from ise_assets.settings import SCRIPTED_MODEL, Settings, SettingsError
+
+SCRIPTED_PROVIDER = SCRIPTED_MODEL.split("/")[0]
+VALID_FORMS = (
+    f"{SCRIPTED_MODEL} (no key, no cost), openai/<model>, anthropic/<model>, gemini/<model>, "
+    "openrouter/<vendor>/<model>, hosted_vllm/<model> (with HOSTED_VLLM_API_BASE), ollama_chat/<model>, "
+    "openai/<model> with OPENAI_API_BASE for any OpenAI-compatible server"
+)
+_BACKOFF_S = 0.5
+_BACKOFF_MAX_S = 30.0
+_RETRY_AFTER_MAX_S = 300.0
+# Providers that answer without a key; the variable, where one must be set, says where the server is.
+_KEYLESS: dict[str, str | None] = {
+    "hosted_vllm": "HOSTED_VLLM_API_BASE",
+    "lm_studio": "LM_STUDIO_API_BASE",
+    "llamafile": None,
+    "ollama": None,
+    "ollama_chat": None,
+}
+_OPENAI_BASES = ("OPENAI_API_BASE", "OPENAI_BASE_URL")
+_AMBIENT: dict[str, tuple[str, ...]] = {
+    "bedrock": ("AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_BEARER_TOKEN_BEDROCK"),
+}
+_SECRET_NAMES = ("_API_KEY", "_TOKEN", "_SECRET", "_ACCESS_KEY", "_PASSWORD")
+
+ErrorKind = Literal["auth", "not_found", "context", "content_policy", "bad_request", "script"]
+Outcome = Literal["ok", "error", "unavailable", "cancelled"]
+
+
+class ModelFailure(RuntimeError):
+    """A model call that gave nothing; the message names model, role, cause and remedy."""
+
+    def __init__(self, model: str, role: str, cause: str, remedy: str) -> None:
+        super().__init__(f"model {model!r} (role {role}): {cause}. {remedy}")
+        self.model, self.role, self.cause, self.remedy = model, role, cause, remedy
+
+
+class ModelError(ModelFailure):
+    """Asking again would fail again. `kind` says what it is; `auth` and `not_found` concern every later call too."""
+
+    def __init__(self, model: str, role: str, cause: str, remedy: str, kind: ErrorKind) -> None:
+        super().__init__(model, role, cause, remedy)
+        self.kind: ErrorKind = kind
+
+
+class ModelUnavailable(ModelFailure):
+    """The endpoint gave no answer, and the retries are used up; a later try may succeed."""
+
+
+class Script(Protocol):
+    """Plays a role in place of a model: given the messages so far, the next assistant message (OpenAI shape)."""
+
+    def reply(self, messages: list[dict[str, Any]]) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A model's answer.
+
+    `message` is the assistant message in OpenAI's shape as it came, and as it may be sent again: tool call arguments a
+    JSON string, however malformed; keys without a value left out, `content` too. `cost_usd` is None where no price is
+    known.
+    """
+
+    message: dict[str, Any]
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    latency_ms: float
+    attempts: int
+    finish_reason: str
+
+    @property
+    def text(self) -> str:
+        """The content, an empty string where there is none."""
+        return str(self.message.get("content") or "")
+
+
+@dataclass(frozen=True)
+class LlmCall:
+    """One request to a model, retries included: a row of `llm_calls`."""
+
+    id: str
+    role: str
+    item_id: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    latency_ms: float
+    attempts: int
+    outcome: str
+    written_at: datetime
+
+
+@dataclass
+class Ledger:
+    """What calls cost: one row a call, failed ones too."""
+
+    calls: list[LlmCall] = field(default_factory=list)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens sent."""
+        return sum(call.prompt_tokens for call in self.calls)
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens received."""
+        return sum(call.completion_tokens for call in self.calls)
+
+    @property
+    def cost_usd(self) -> float:
+        """US dollars, over the calls whose price is known."""
+        return sum(call.cost_usd or 0.0 for call in self.calls)
+
+    def rows(self, *, domain: str, run_id: str, spec_hash: str) -> list[dict[str, Any]]:
+        """Rows of `llm_calls`."""
+        place = {"domain": domain, "run_id": run_id, "spec_hash": spec_hash}
+        return [{**vars(call), **place} for call in self.calls]
+
+
+@cache
+def load_litellm() -> ModuleType:
+    """litellm, imported on first use (seconds of CPU) and set up; import it by no other way."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import fetches prices from the network
+    import litellm
+
+    litellm.telemetry = False
+    litellm.drop_params = True
+    litellm.suppress_debug_info = True
+    logging.getLogger("LiteLLM").setLevel(logging.ERROR)
+    return litellm
+
+
+def register_provider(provider: str, handler: Any) -> None:
+    """Make `handler` (a `litellm.CustomLLM`) answer for models `provider/...`; a second call replaces the first."""
+    litellm: Any = load_litellm()
+    others = [item for item in litellm.custom_provider_map if item["provider"] != provider]
+    litellm.custom_provider_map = [*others, {"provider": provider, "custom_handler": handler}]
+    litellm.utils.custom_llm_setup()
+
+
+async def close_clients() -> None:
+    """Close litellm's connections; call it before an event loop ends, they belong to it."""
+    if load_litellm.cache_info().currsize:
+        await load_litellm().close_litellm_async_clients()
+
+
+def check_models(settings: Settings) -> None:
+    """Refuse, before any work, a model that cannot be called.
+
+    Raises:
+        SettingsError: naming the setting, the model, and the variable that is missing or the forms that are valid.
+    """
+    for role, model in settings.models.items():
+        variable = "ISE_INTENT_MODEL" if role == "intent_writer" else f"ISE_{role.upper()}_MODEL"
+        if _provider_prefix(model) == SCRIPTED_PROVIDER:
+            if model != SCRIPTED_MODEL:
+                raise SettingsError(f"{variable}={model}: no such scripted model; valid: {SCRIPTED_MODEL}")
+            continue
+        _check_model(variable, model, os.environ)
+
+
+def _check_model(variable: str, model: str, environ: Mapping[str, str]) -> None:
+    litellm = load_litellm()
+    try:
+        _, provider, _, _ = litellm.get_llm_provider(model=model)
+    except litellm.exceptions.BadRequestError as error:
+        raise SettingsError(f"{variable}={model}: unknown model provider; valid forms: {VALID_FORMS}") from error
+    if provider in _KEYLESS:
+        where = _KEYLESS[provider]
+        if where and not environ.get(where):
+            raise SettingsError(
+                f"{variable}={model}: {where} is not set; set it to the server's address, like http://localhost:8000/v1"
+            )
+        return
+    if provider == "openai" and _has_own_server(environ):
+        return
+    if any(environ.get(name) for name in _AMBIENT.get(provider, ())):
+        return
+    found = litellm.validate_environment(model=model)
+    if not found["keys_in_environment"] and found["missing_keys"]:
+        missing = ", ".join(found["missing_keys"])
+        raise SettingsError(
+            f"{variable}={model}: no key for {provider}: {missing} is not set; export it, put it into .env, "
+            f"or use another model: {VALID_FORMS}"
+        )
+
+
+async def complete(
+    *,
+    role: str,
+    model: str,
+    messages: list[dict[str, Any]],
+    item_id: str,
+    ledger: Ledger,
+    tools: list[dict[str, Any]] | None = None,
+    response_format: type[BaseModel] | None = None,
+    timeout_s: float,
+    retries: int,
+    script: Script | None = None,
+) -> Completion:
+    """Ask `model` for the next assistant message, and account for it in `ledger`.
+
+    Args:
+        role: who asks (intent_writer, user, agent, judge); for the ledger and error messages.
+        model: a litellm model string.
+        messages: OpenAI chat messages; not changed.
+        item_id: what the call was made for (an intent's or a dialogue's id).
+        ledger: gets one row, whatever happens.
+        tools: OpenAI tool definitions.
+        response_format: the pydantic model that the content should be JSON of; asked for, not validated here.
+        timeout_s: seconds one attempt may take.
+        retries: further attempts after 429, 5xx, time-outs and broken connections. Retry-After is honoured.
+        script: sent along only when the provider is `scripted`.
+
+    Raises:
+        ModelError: the call is refused for good.
+        ModelUnavailable: no answer after the retries.
+    """
+    arguments: dict[str, Any] = {"model": model, "messages": messages, "timeout": timeout_s, "max_retries": 0}
+    if tools:
+        arguments["tools"] = tools
+    if response_format is not None:
+        arguments["response_format"] = response_format
+    provider = _provider_prefix(model)
+    if provider == SCRIPTED_PROVIDER:
+        arguments["script"] = script
+        retries = 0
+    elif provider == "openai" and _has_own_server(os.environ) and not os.environ.get("OPENAI_API_KEY"):
+        arguments["api_key"] = "none"  # the client insists on one; a local server does not read it
+
+    started = time.perf_counter()
+    attempts = 0
+    outcome: Outcome = "cancelled"
+    completion: Completion | None = None
+    try:
+        while True:
+            attempts += 1
+            try:
+                response = await _attempt(arguments, timeout_s)
+                completion = _completion(response, (time.perf_counter() - started) * 1000, attempts)
+                outcome = "ok"
+                return completion
+            except Exception as error:
+                permanent = _permanent(error, model, role)
+                if permanent is not None:
+                    outcome = "error"
+                    raise permanent from error
+                if attempts > retries:
+                    outcome = "unavailable"
+                    raise _unavailable(error, model, role, attempts) from error
+                await asyncio.sleep(_pause(error, attempts))
+    finally:
+        ledger.calls.append(
+            LlmCall(
+                id=uuid.uuid4().hex,
+                role=role,
+                item_id=item_id,
+                model=model,
+                prompt_tokens=completion.prompt_tokens if completion else 0,
+                completion_tokens=completion.completion_tokens if completion else 0,
+                cost_usd=completion.cost_usd if completion else None,
+                latency_ms=(time.perf_counter() - started) * 1000,
+                attempts=attempts,
+                outcome=outcome,
+                written_at=datetime.now(UTC),
+            )
+        )
+
+
+async def _attempt(arguments: dict[str, Any], timeout_s: float) -> Any:
+    async with asyncio.timeout(timeout_s):  # litellm's own limit restarts with every chunk that a server trickles
+        response = await load_litellm().acompletion(**arguments)
+    if not getattr(response, "choices", None):
+        raise ConnectionError("the endpoint answered without choices")
+    return response
+
+
+def _completion(response: Any, latency_ms: float, attempts: int) -> Completion:
+    choice = response.choices[0]
+    usage = getattr(response, "usage", None)
+    hidden = getattr(response, "_hidden_params", None) or {}
+    return Completion(
+        message=_plain_message(choice.message),
+        prompt_tokens=int(getattr(usage, "prompt_tokens", 0) or 0),
+        completion_tokens=int(getattr(usage, "completion_tokens", 0) or 0),
+        cost_usd=hidden.get("response_cost"),
+        latency_ms=latency_ms,
+        attempts=attempts,
+        finish_reason=str(choice.finish_reason or ""),
+    )
+
+
+def _plain_message(message: Any) -> dict[str, Any]:
+    body: dict[str, Any] = message.model_dump(exclude_none=True)
+    plain: dict[str, Any] = {"role": "assistant"}
+    if "content" in body:
+        plain["content"] = body.pop("content")
+    calls = body.pop("tool_calls", None)
+    if calls:
+        plain["tool_calls"] = [
+            {
+                "id": call.get("id"),
+                "type": call.get("type") or "function",
+                "function": {
+                    "name": call.get("function", {}).get("name"),
+                    "arguments": call.get("function", {}).get("arguments", ""),
+                },
+            }
+            for call in calls
+        ]
+    extra = body.pop("provider_specific_fields", None) or {}  # litellm's own drawer, mostly of empty things
+    if kept := {key: value for key, value in extra.items() if value is not None}:
+        body["provider_specific_fields"] = kept
+    rest = {key: value for key, value in body.items() if key != "role" and value not in ({}, [], "")}
+    return {**plain, **rest}
+
+
+def _has_own_server(environ: Mapping[str, str]) -> bool:
+    return any(environ.get(name) for name in _OPENAI_BASES)
+
+
+def _provider_prefix(model: str) -> str:
+    return model.split("/", 1)[0] if "/" in model else ""
+
+
+def _permanent(error: Exception, model: str, role: str) -> ModelError | None:
+    if _provider_prefix(model) == SCRIPTED_PROVIDER:
+        return ModelError(model, role, _cause(error), "The script or the scenario it plays is at fault.", "script")
+    e = load_litellm().exceptions
+    status = getattr(error, "status_code", None)
+    if isinstance(error, (e.AuthenticationError, e.PermissionDeniedError)) or status in (401, 403):
+        remedy = "Check the provider's API key and what it may use (`ise doctor`)."
+        return ModelError(model, role, _cause(error), remedy, "auth")
+    if isinstance(error, e.NotFoundError):
+        return ModelError(model, role, _cause(error), "Check the model's name and the server's address.", "not_found")
+    if isinstance(error, e.ContextWindowExceededError):
+        return ModelError(model, role, _cause(error), "Use a model with a larger context.", "context")
+    if isinstance(error, e.ContentPolicyViolationError):
+        return ModelError(model, role, _cause(error), "The provider refuses this content.", "content_policy")
+    if isinstance(error, e.RateLimitError) and "insufficient_quota" in str(error):
+        return ModelError(model, role, _cause(error), "The account has no credit left.", "auth")
+    transient = (
+        e.RateLimitError,
+        e.Timeout,
+        e.InternalServerError,
+        e.ServiceUnavailableError,
+        e.APIConnectionError,
+        TimeoutError,
+        OSError,
+    )
+    if isinstance(error, transient):
+        return None
+    if isinstance(status, int) and (status >= 500 or status in (408, 409, 425, 429)):
+        return None
+    return ModelError(model, role, _cause(error), "The provider does not accept this request.", "bad_request")
+
+
+def _unavailable(error: Exception, model: str, role: str, attempts: int) -> ModelUnavailable:
+    tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+    return ModelUnavailable(
+        model,
+        role,
+        f"no answer after {tries}; last: {_cause(error)}",
+        "See whether the endpoint is up, and its rate limit; ISE_MODEL_RETRIES and ISE_MODEL_TIMEOUT_S give it time.",
+    )
+
+
+def _cause(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    for name, value in os.environ.items():
+        if len(value) >= 8 and name.endswith(_SECRET_NAMES):
+            text = text.replace(value, "***")
+    return f"{type(error).__name__}: {text[:500]}"
+
+
+def _pause(error: Exception, attempts: int) -> float:
+    asked = _retry_after(error)
+    if asked is not None:
+        return min(asked, _RETRY_AFTER_MAX_S) * random.uniform(1.0, 1.1)
+    ceiling: float = min(_BACKOFF_MAX_S, _BACKOFF_S * 2 ** (attempts - 1))
+    return random.uniform(ceiling / 2, ceiling)
+
+
+def _retry_after(error: Exception) -> float | None:
+    headers: Any = getattr(error, "litellm_response_headers", None)
+    if headers is None:
+        headers = getattr(getattr(error, "response", None), "headers", None)
+    value = (headers or {}).get("retry-after")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:  # neither seconds nor a date: as good as no header
+        return None

@@ -1,0 +1,137 @@
+"""Every knob, read from the environment (`ISE_*`) or a `.env` file, validated once, before any work."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PACKAGE = Path(__file__).parent
+PROJECT = PACKAGE.parent
+SCRIPTED_MODEL = "scripted/teacher"
+BACKENDS = ("auto", "bubblewrap")
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message names it, what came, and what is allowed."""
+
+
+class Settings(BaseSettings):
+    """The project's configuration. Field names are the environment variables' without `ISE_`."""
+
+    model_config = SettingsConfigDict(env_prefix="ISE_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Field(default=Path("data"), description="Where the warehouse, journals, reports and exports live.")
+    warehouse: str = Field(default="", description="Path of the DuckDB file; empty means HOME/ise.duckdb.")
+    seed: int = Field(default=20260611, description="Seed of the sampler: the same seed gives the same intents.")
+    intents_per_persona: int = Field(default=1, ge=1, le=100_000, description="Intents drawn for each persona.")
+    shipped_personas: bool = Field(default=True, description="Take in the shipped persona lists, besides your own.")
+    rollouts: int = Field(default=1, ge=1, le=64, description="Live sessions per intent.")
+
+    intent_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that writes utterances.")
+    user_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that plays the user.")
+    agent_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that plays the agent.")
+    model_timeout_s: float = Field(default=120.0, gt=0, description="Seconds one model call may take.")
+    model_retries: int = Field(default=4, ge=0, description="Retries of a failed model call (Retry-After honoured).")
+    allow_paid_automation: bool = Field(
+        default=False, description="Let automation (not only people) start runs that call paid models."
+    )
+
+    max_concurrent_sessions: int = Field(default=4, ge=1, le=1024, description="Live sessions at once per asset.")
+    max_user_turns: int = Field(default=24, ge=1, description="User turns after which a session ends (turn_limit).")
+    max_tool_calls: int = Field(default=300, ge=1, description="Tool calls after which a session ends.")
+    max_session_minutes: float = Field(default=30.0, gt=0, description="Wall time after which a session ends.")
+    max_minutes_per_run: float = Field(default=0.0, ge=0, description="Time budget of one run; 0 means none.")
+    max_attempts: int = Field(default=3, ge=1, description="Tries of a failed session, over all runs.")
+    max_regenerations: int = Field(default=2, ge=0, description="Times a drifting user turn is asked for again.")
+
+    workspace_backend: str = Field(default="auto", description="auto or bubblewrap.")
+    workspace_memory_mib: int = Field(default=1024, ge=128, description="Memory limit of one workspace, MiB.")
+    workspace_disk_mib: int = Field(default=256, ge=16, description="Size of each writable tmpfs of a workspace, MiB.")
+    tool_timeout_s: int = Field(default=60, ge=1, description="Default seconds a tool call may take.")
+    tool_output_chars: int = Field(default=8_000, ge=500, description="Characters of output a tool result may hold.")
+
+    embedding_model: str = Field(default="sentence-transformers/all-mpnet-base-v2", description="Sentence encoder.")
+    embedding_dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="auto: bfloat16 where the CPU has it, float32 else and for published figures."
+    )
+    duplicate_threshold: float = Field(default=0.95, gt=0, le=1, description="Cosine from which two intents are one.")
+    vendi_floor: float = Field(default=1.5, ge=0, description="Vendi Score under which a domain's report fails.")
+
+    split_percent: Annotated[tuple[int, int, int], NoDecode] = Field(
+        default=(90, 5, 5), description="Percent of personas in train, validation, test (`90,5,5`)."
+    )
+
+    @field_validator("split_percent", mode="before")
+    @classmethod
+    def _percent(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = tuple(int(part) for part in value.split(","))
+        if isinstance(value, tuple) and (len(value) != 3 or sum(value) != 100 or min(value) < 0):
+            raise ValueError(f"three whole numbers that sum to 100, like 90,5,5; got {value}")
+        return value
+
+    @field_validator("workspace_backend")
+    @classmethod
+    def _backend(cls, value: str) -> str:
+        if value not in BACKENDS:
+            raise ValueError(f"unknown workspace backend {value!r}; valid: {', '.join(BACKENDS)}")
+        return value
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file."""
+        return Path(self.warehouse) if self.warehouse else self.home / "ise.duckdb"
+
+    @property
+    def personas_dir(self) -> Path:
+        """The watched folder: persona lists dropped here are taken in."""
+        return self.home / "personas"
+
+    @property
+    def journals_dir(self) -> Path:
+        """One SQLite journal per asset and domain."""
+        return self.home / "journals"
+
+    @property
+    def reports_dir(self) -> Path:
+        """HTML reports and pictures."""
+        return self.home / "reports"
+
+    @property
+    def exports_dir(self) -> Path:
+        """Training data, one folder per format."""
+        return self.home / "exports"
+
+    @property
+    def cache_dir(self) -> Path:
+        """Model weights and other things that can be fetched again; shared by all homes of a user."""
+        return Path(os.environ.get("ISE_CACHE") or Path.home() / ".cache" / "ise_assets")
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Model string per role."""
+        return {"intent_writer": self.intent_model, "user": self.user_model, "agent": self.agent_model}
+
+    @property
+    def uses_paid_models(self) -> bool:
+        """Whether any role is played by something else than the scripted teacher."""
+        return any(model != SCRIPTED_MODEL for model in self.models.values())
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment with `overrides` on top.
+
+    Raises:
+        SettingsError: naming the variable, what came and what is allowed.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [f"ISE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("; ".join(lines)) from error

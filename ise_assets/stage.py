@@ -1,0 +1,28 @@
+"""What every stage function is handed: where to read and write, which run it is, and whom to tell of progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ise_assets.settings import Settings
+from ise_assets.warehouse import Warehouse
+
+
+def _silent(done: int, total: int, what: str) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """One run of one stage.
+
+    `progress(done, total, what)` may be called often; whoever shows it limits the rate. `refresh` asks for stale items to be
+    done again; otherwise a stage does only what is missing or may be retried.
+    """
+
+    warehouse: Warehouse
+    settings: Settings
+    run_id: str
+    refresh: bool = False
+    progress: Callable[[int, int, str], None] = field(default=_silent)

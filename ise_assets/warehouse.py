@@ -1,0 +1,192 @@
+"""The warehouse: one DuckDB file, short transactions under a file lock, SQL from `sql/`.
+
+While one process has a DuckDB file open for writing no other can open it, so nobody keeps it open: `write` is lock, open,
+BEGIN, do, COMMIT, close; `read` opens read-only and retries while a writer is at work. No connection is ever held across a
+model call or a session.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from ise_assets.settings import PROJECT
+
+T = TypeVar("T")
+SCHEMA_VERSION = 1
+_OPEN_TIMEOUT_S = 60.0
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
+
+
+class WarehouseBusy(RuntimeError):
+    """Another process kept the warehouse open for writing longer than we wait."""
+
+
+@cache
+def sql(name: str) -> str:
+    """The text of `sql/<name>.sql`, from the checkout or from the installed wheel.
+
+    Raises:
+        FileNotFoundError: there is no such statement.
+    """
+    checkout = PROJECT / "sql" / f"{name}.sql"
+    if checkout.is_file():
+        return checkout.read_text(encoding="utf-8")
+    return resources.files("ise_assets").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _schema() -> Iterator[str]:
+    checkout = PROJECT / "sql" / "schema"
+    folder = checkout if checkout.is_dir() else Path(str(resources.files("ise_assets"))) / "sql" / "schema"
+    for path in sorted(folder.glob("*.sql")):
+        yield path.read_text(encoding="utf-8")
+
+
+class Warehouse:
+    """A DuckDB file that many processes share, none of them for long."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).absolute()
+        self._lock_path = self.path.with_name(self.path.name + ".lock")
+
+    def write(self, fn: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Run `fn(connection)` in one transaction, alone; an exception rolls everything back.
+
+        Raises:
+            WarehouseBusy: another program (a DuckDB CLI, say) holds the file open.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            connection = self._open(read_only=False)
+            try:
+                connection.execute("BEGIN")
+                _migrate(connection)
+                result = fn(connection)
+                connection.execute("COMMIT")
+                return result
+            except BaseException:
+                _rollback(connection)
+                raise
+            finally:
+                connection.close()
+
+    def replace(self, table: str, rows: pa.Table, keys: Sequence[str]) -> int:
+        """Delete what has the same `keys` as `rows`, insert `rows` by column name; returns the number inserted."""
+        return self.write(lambda connection: replace_rows(connection, table, rows, keys))
+
+    def table(self, query: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> pa.Table:
+        """The result of a query as an Arrow table; values travel as parameters only."""
+        connection = self._reader()
+        try:
+            return connection.execute(query, parameters).to_arrow_table()
+        finally:
+            connection.close()
+
+    def rows(self, query: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The result of a query as a list of dictionaries."""
+        rows: list[dict[str, Any]] = self.table(query, parameters).to_pylist()
+        return rows
+
+    def scalar(self, query: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> Any:
+        """The first column of the first row, None where there is no row."""
+        connection = self._reader()
+        try:
+            row = connection.execute(query, parameters).fetchone()
+        finally:
+            connection.close()
+        return None if row is None else row[0]
+
+    def publish_snapshot(self) -> Path:
+        """Copy the warehouse to `<name>.snapshot.duckdb` (copy + rename), for notebooks and the DuckDB CLI."""
+        target = self.path.with_name(self.path.stem + ".snapshot" + self.path.suffix)
+        part = target.with_name(target.name + f".{os.getpid()}.part")
+        with self._lock():
+            self._open(read_only=False).close()  # folds a write-ahead log that a killed writer left behind
+            shutil.copyfile(self.path, part)
+        part.replace(target)
+        return target
+
+    def _reader(self) -> duckdb.DuckDBPyConnection:
+        if not self.path.exists():
+            self.write(lambda connection: None)
+        return self._open(read_only=True)
+
+    def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        deadline = time.monotonic() + _OPEN_TIMEOUT_S
+        while True:
+            try:
+                config = {} if read_only else _CONFIG
+                return duckdb.connect(str(self.path), read_only=read_only, config=config)
+            except (duckdb.IOException, duckdb.ConnectionException) as error:
+                transient = "lock" in str(error).lower() or isinstance(error, duckdb.ConnectionException)
+                if not transient or time.monotonic() > deadline:
+                    raise WarehouseBusy(
+                        f"{self.path} could not be opened for {_OPEN_TIMEOUT_S:.0f} s: {error}. "
+                        "Close other programs that have it open (DuckDB CLI, notebooks), or read the published "
+                        f"snapshot {self.path.stem}.snapshot{self.path.suffix} instead."
+                    ) from error
+                time.sleep(random.uniform(0.005, 0.05))
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        with open(self._lock_path, "a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def replace_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, keys: Sequence[str]) -> int:
+    """Inside a transaction: delete the rows of `table` whose `keys` occur in `rows`, then insert `rows` by name."""
+    connection.register("incoming", rows)
+    try:
+        match = " AND ".join(f'target."{key}" IS NOT DISTINCT FROM incoming."{key}"' for key in keys)
+        connection.execute(f'DELETE FROM "{table}" AS target USING incoming WHERE {match}')
+        connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM incoming')
+    finally:
+        connection.unregister("incoming")
+    return int(rows.num_rows)
+
+
+def rows_to_arrow(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """`rows` as an Arrow table typed like the columns of `table` that they have."""
+    empty = connection.execute(f'SELECT * FROM "{table}" LIMIT 0').to_arrow_table().schema
+    if not rows:
+        return empty.empty_table()
+    names = list(rows[0])
+    schema = pa.schema([empty.field(name) for name in names])
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+
+
+def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
+    known = connection.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'schema_version'"
+    ).fetchone()
+    if known and known[0]:
+        version = connection.execute("SELECT max(version) FROM schema_version").fetchone()
+        if version and version[0] == SCHEMA_VERSION:
+            return
+    for statement in _schema():
+        connection.execute(statement)
+    connection.execute("DELETE FROM schema_version")
+    connection.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA_VERSION])
+
+
+def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except duckdb.Error:  # nothing was begun, or the engine has rolled back already: closing is enough
+        return

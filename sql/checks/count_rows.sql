@@ -1,0 +1,2 @@
+-- {table} is a quoted identifier
+SELECT count(*) AS total FROM {table} WHERE {scope};

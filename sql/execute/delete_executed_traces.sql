@@ -1,0 +1,1 @@
+DELETE FROM executed_traces WHERE dialogue_id IN (SELECT unnest(?::VARCHAR[]));

@@ -1,0 +1,1 @@
+DELETE FROM tool_calls WHERE dialogue_id IN (SELECT unnest(?::VARCHAR[]));

@@ -1,0 +1,1 @@
+SELECT count(*) FROM intent_embeddings WHERE domain = $domain AND model = $model;

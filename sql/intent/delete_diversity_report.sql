@@ -1,0 +1,1 @@
+DELETE FROM diversity_report WHERE domain = $domain;

@@ -1,0 +1,1 @@
+SELECT DISTINCT source_sha256 FROM persona_lists;

@@ -1,0 +1,3 @@
+SELECT name, role, industry, expertise, experience_level, communication_style, work_context, persona_list
+FROM persona_pool
+ORDER BY id;

@@ -1,0 +1,4 @@
+SELECT name, role, industry, expertise, experience_level, communication_style, work_context, persona_list
+FROM persona_pool
+WHERE id IN (SELECT unnest(?::VARCHAR[]))
+ORDER BY id;

@@ -1,0 +1,1 @@
+UPDATE task_catalog SET current = false;

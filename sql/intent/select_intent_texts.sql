@@ -1,0 +1,1 @@
+SELECT id, utterance FROM intent_pool;

@@ -1,0 +1,1 @@
+SELECT * FROM intent_pool WHERE id IN (SELECT unnest(?::VARCHAR[]));

@@ -1,0 +1,5 @@
+SELECT e.intent_id, e.domain, i.utterance, e.vector
+FROM intent_embeddings e
+JOIN intent_pool i ON i.id = e.intent_id
+WHERE e.model = $model
+ORDER BY e.generation, e.intent_id;

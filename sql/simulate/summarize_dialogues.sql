@@ -1,0 +1,15 @@
+SELECT
+    count(*) AS sessions,
+    coalesce(histogram(status), MAP {}) AS statuses,
+    count(*) FILTER (accepted_live) AS accepted_live,
+    avg(user_turns) AS user_turns_mean,
+    avg(dialogue_turns) AS dialogue_turns_mean,
+    avg(tool_call_count) AS tool_calls_mean,
+    avg(distinct_tools) AS distinct_tools_mean,
+    coalesce(sum(drift_turns), 0)::BIGINT AS drift_turns,
+    coalesce(sum(regenerated_turns), 0)::BIGINT AS regenerated_turns,
+    coalesce(sum(cost_usd), 0) AS cost_usd,
+    coalesce(sum(prompt_tokens), 0)::BIGINT AS prompt_tokens,
+    coalesce(sum(completion_tokens), 0)::BIGINT AS completion_tokens
+FROM simulated_dialogues
+WHERE domain = $domain;

@@ -1,0 +1,1 @@
+SELECT split, count(*) AS records FROM sft_split GROUP BY split ORDER BY split;

@@ -1,0 +1,1 @@
+DELETE FROM sft_split WHERE domain = $domain AND id NOT IN (SELECT unnest($ids::VARCHAR[]));

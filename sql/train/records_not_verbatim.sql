@@ -1,0 +1,9 @@
+-- compared as text, not as JSON values: a changed escape is a change
+SELECT s.id
+FROM sft_split AS s
+LEFT JOIN simulated_dialogues AS d ON d.id = s.dialogue_id
+WHERE s.domain = $domain
+  AND (d.id IS NULL
+       OR s.messages::VARCHAR IS DISTINCT FROM d.messages::VARCHAR
+       OR s.tools::VARCHAR IS DISTINCT FROM d.tools::VARCHAR)
+ORDER BY s.id;

@@ -1,0 +1,1 @@
+SELECT id FROM sft_split ORDER BY id;
