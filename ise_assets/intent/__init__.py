@@ -1,0 +1,1 @@
+"""Stage I: persona lists and the task catalogue become a pool of diverse, seeded, checkable intents."""

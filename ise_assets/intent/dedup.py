@@ -1,0 +1,167 @@
+"""Deduplication, exact and semantic, that never changes its mind in whatever order the domains run.
+
+The order is (generation, intent id). An intent is dropped when any smaller one, in any domain, kept or dropped, lies within the
+threshold. What is embedded later sorts later, so a kept intent stays kept and a paid session is never orphaned.
+
+A decision is made once. Another threshold (or another encoder) rules intents that are not decided yet; those decided under the
+old one are counted as `stale` and decided again only when the run asks to `refresh`, which may then drop an intent that has sessions.
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Literal
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ise_assets.intent.embedding import Vectors
+from ise_assets.intent.models import content_hash
+from ise_assets.stage import StageRun
+from ise_assets.warehouse import replace_rows, rows_to_arrow, sql
+
+DEDUP_VERSION = 1
+BLOCK = 2048
+_ROUNDING = 1e-6
+"""float32 cosines of equal vectors may fall this far short of 1."""
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A dropped intent (by position) and the smallest earlier one that it duplicates."""
+
+    index: int
+    of: int
+    method: Literal["exact", "semantic"]
+    similarity: float
+
+
+def normalise(text: str) -> str:
+    """`text` with case, width, punctuation and white space taken away; a text of punctuation alone keeps it."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    bare = folded.translate(_punctuation())
+    return " ".join((bare if bare.strip() else folded).split())
+
+
+@cache
+def _punctuation() -> dict[int, str]:
+    return {code: " " for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)).startswith("P")}
+
+
+def find_duplicates(
+    texts: Sequence[str], vectors: Vectors, candidates: npt.NDArray[np.int64], threshold: float
+) -> list[Duplicate]:
+    """Which of `candidates` duplicate an earlier text.
+
+    Args:
+        texts: all texts, in (generation, id) order.
+        vectors: float32 [n, d], unit rows, in the same order.
+        candidates: int64 positions to decide, ascending.
+        threshold: cosine from which two texts are one.
+
+    Beside its arguments it holds two blocks of `BLOCK` rows and their product, whatever n is.
+    """
+    first: dict[str, int] = {}
+    same_as = [first.setdefault(normalise(text), position) for position, text in enumerate(texts)]
+    found: list[Duplicate] = []
+    for start in range(0, len(candidates), BLOCK):
+        rows = candidates[start : start + BLOCK]
+        best = np.full(len(rows), -1, dtype=np.int64)
+        cosine = np.zeros(len(rows), dtype=np.float32)
+        block = vectors[rows]
+        for left in range(0, int(rows[-1]), BLOCK):
+            columns = np.arange(left, min(left + BLOCK, int(rows[-1])))
+            product = block @ vectors[left : columns[-1] + 1].T
+            if product.max() < threshold - _ROUNDING:
+                continue
+            hit = (product >= threshold - _ROUNDING) & (columns[None, :] < rows[:, None])
+            new = hit.any(axis=1) & (best < 0)
+            at = hit.argmax(axis=1)
+            best[new] = columns[at[new]]
+            cosine[new] = product[np.arange(len(rows)), at][new]
+        for row, earlier, similarity in zip(rows.tolist(), best.tolist(), cosine.tolist(), strict=True):
+            same = same_as[row]
+            if same < row:
+                found.append(Duplicate(row, same, "exact", 1.0))
+            elif earlier >= 0:
+                found.append(Duplicate(row, earlier, "semantic", min(1.0, similarity)))
+    return found
+
+
+def dedup_domain(run: StageRun, domain: str) -> dict[str, Any]:
+    """The deduped_pool asset's work: decide the domain's intents that have vectors and are not decided yet.
+
+    With `refresh` all of the domain's intents that have vectors are decided anew.
+    """
+    settings = run.settings
+    pool = run.warehouse.table(sql("intent/select_vectors_in_order"), {"model": settings.embedding_model})
+    ids, domains, texts = (pool.column(name).to_pylist() for name in ("intent_id", "domain", "utterance"))
+    decided = {} if run.refresh else _decided(run.warehouse.rows(sql("intent/select_decided"), {"domain": domain}))
+    undecided = [
+        position
+        for position, (identity, where) in enumerate(zip(ids, domains, strict=True))
+        if where == domain and identity not in decided
+    ]
+    candidates = np.array(undecided, dtype=np.int64)
+    run.progress(0, 1, "duplicates looked for")
+    found = find_duplicates(texts, matrix_of(pool), candidates, settings.duplicate_threshold) if undecided else []
+    run.progress(1, 1, "duplicates looked for")
+    dropped = {duplicate.index: duplicate for duplicate in found}
+    spec = content_hash("dedup", DEDUP_VERSION, settings.embedding_model, settings.duplicate_threshold)
+    stamp = {"domain": domain, "run_id": run.run_id, "spec_hash": spec, "written_at": datetime.now(UTC)}
+    kept_rows = [{"intent_id": ids[i], **stamp} for i in undecided if i not in dropped]
+    dropped_rows = [
+        {"intent_id": ids[i], "duplicate_of": ids[d.of], "method": d.method, "similarity": d.similarity, **stamp}
+        for i, d in dropped.items()
+    ]
+    decided_now = run.warehouse.write(
+        lambda connection: _store(connection, domain, kept_rows, dropped_rows, refresh=run.refresh)
+    )
+    (counts,) = run.warehouse.rows(sql("intent/count_decisions"), {"domain": domain})
+    return {
+        **counts,
+        "decided_now": decided_now,
+        "stale": sum(earlier != spec for earlier in decided.values()),
+        "compared_with": len(ids),
+        "threshold": settings.duplicate_threshold,
+    }
+
+
+def _store(
+    connection: duckdb.DuckDBPyConnection,
+    domain: str,
+    kept: Sequence[dict[str, Any]],
+    dropped: Sequence[dict[str, Any]],
+    refresh: bool,
+) -> int:
+    if refresh:
+        again = {"domain": domain, "ids": [row["intent_id"] for row in [*kept, *dropped]]}
+        connection.execute(sql("intent/delete_kept"), again)
+        connection.execute(sql("intent/delete_dropped"), again)
+    # asked again under the writer lock: what another run has decided since stays as it is
+    decided = _decided(
+        connection.execute(sql("intent/select_decided"), {"domain": domain}).to_arrow_table().to_pylist()
+    )
+    written = 0
+    for table, rows in (("deduped_pool", kept), ("dropped_duplicates", dropped)):
+        new = [row for row in rows if row["intent_id"] not in decided]
+        written += replace_rows(connection, table, rows_to_arrow(connection, table, new), ["intent_id"])
+    return written
+
+
+def _decided(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+    return {row["intent_id"]: row["spec_hash"] for row in rows}
+
+
+def matrix_of(pool: pa.Table) -> Vectors:
+    """The `vector` column of an Arrow table as float32 [n, d]."""
+    column = pool.column("vector").combine_chunks()
+    flat = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    return flat.reshape(len(column), -1) if len(column) else np.zeros((0, 1), dtype=np.float32)

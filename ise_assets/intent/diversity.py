@@ -1,0 +1,269 @@
+"""How diverse the kept intents are: Vendi Score, Distinct-n, neighbours, coverage; as rows, a page and a picture.
+
+The Vendi Score (Friedman & Dieng 2023) is the exponential of the entropy of the eigenvalues of K / n; with a cosine kernel on unit
+vectors X these are the eigenvalues of X^T X / n, d x d however large n is. It grows with n: only equal n compares.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from ise_assets.intent.dedup import matrix_of
+from ise_assets.intent.embedding import Vectors
+from ise_assets.intent.models import DOMAINS, content_hash
+from ise_assets.stage import StageRun
+from ise_assets.warehouse import replace_rows, rows_to_arrow, sql
+
+DIVERSITY_VERSION = 1
+CURVE = (200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
+ISE_CURVE = {200: 40.7, 500: 51.3, 1_000: 56.0, 2_000: 59.0, 5_000: 60.5, 10_000: 61.3, 20_000: 61.4, 43_956: 61.57}
+"""ISE's published curve (arXiv 2606.11520), read off the figure."""
+
+ORDERS: tuple[float, ...] = (0.5, 1.0, 2.0, float("inf"))
+_SEEDS = 5
+_NEIGHBOUR_SAMPLE = 4_000
+
+
+def vendi(vectors: Vectors, q: float = 1.0) -> float:
+    """Vendi Score of order `q` of unit vectors float32 [n, d]; 0 for none."""
+    if not len(vectors):
+        return 0.0
+    from vendi_score import vendi as score
+
+    order: Any = "inf" if q == float("inf") else int(q) if q == int(q) else q
+    return float(score.score_dual(np.asarray(vectors, dtype=np.float64), q=order, normalize=False))
+
+
+def vendi_at(vectors: Vectors, n: int, seeds: int = _SEEDS) -> tuple[float, float, float]:
+    """(mean, lowest, highest) Vendi Score of `n` rows drawn without replacement, over `seeds` draws."""
+    draws = 1 if n >= len(vectors) else seeds
+    scores = [
+        vendi(vectors[np.random.default_rng(seed).choice(len(vectors), min(n, len(vectors)), replace=False)])
+        for seed in range(draws)
+    ]
+    return float(np.mean(scores)), min(scores), max(scores)
+
+
+def distinct(texts: Sequence[str], n: int) -> float:
+    """Distinct-n: unique n-grams of words over all n-grams (Li et al. 2016)."""
+    grams: Counter[tuple[str, ...]] = Counter()
+    for text in texts:
+        words = re.findall(r"\w+", text.casefold())
+        grams.update(zip(*(words[i:] for i in range(n)), strict=False))
+    total = sum(grams.values())
+    return len(grams) / total if total else 0.0
+
+
+def neighbour_similarities(vectors: Vectors) -> Vectors:
+    """Cosine of each row's nearest other row; of a fixed sample where there are many."""
+    if len(vectors) < 2:
+        return np.zeros(0, dtype=np.float32)
+    rows = np.arange(len(vectors))
+    if len(rows) > _NEIGHBOUR_SAMPLE:
+        rows = np.sort(np.random.default_rng(0).choice(rows, _NEIGHBOUR_SAMPLE, replace=False))
+    nearest = np.empty(len(rows), dtype=np.float32)
+    for start in range(0, len(rows), 1024):
+        block = rows[start : start + 1024]
+        product = vectors[block] @ vectors.T
+        product[np.arange(len(block)), block] = -1
+        nearest[start : start + 1024] = product.max(axis=1)
+    return nearest
+
+
+def report_domain(run: StageRun, domain: str) -> dict[str, Any]:
+    """The diversity_report asset's work: one row per metric of the domain's kept intents."""
+    pool = _kept(run, domain)
+    metrics = _metrics(pool)
+    stamp = {
+        "domain": domain,
+        "run_id": run.run_id,
+        "spec_hash": content_hash("diversity", DIVERSITY_VERSION, run.settings.embedding_model, pool["ids"]),
+        "written_at": datetime.now(UTC),
+    }
+    rows = [{**metric, "detail": json.dumps(metric["detail"]), **stamp} for metric in metrics]
+
+    def put(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(sql("intent/delete_diversity_report"), {"domain": domain})
+        replace_rows(
+            connection,
+            "diversity_report",
+            rows_to_arrow(connection, "diversity_report", rows),
+            ["domain", "metric", "n"],
+        )
+
+    run.warehouse.write(put)
+    return {**_flat(metrics), "picture_png_base64": _histogram(neighbour_similarities(pool["vectors"]), domain)}
+
+
+def report_pool(run: StageRun) -> dict[str, Any]:
+    """The pool_diversity asset's work: the whole kept pool's metrics, its curve beside ISE's, and the page."""
+    pool = _kept(run, None)
+    metrics = _metrics(pool)
+    total = len(pool["ids"])
+    for n in [*(n for n in CURVE if n < total), *([total] if total else [])]:
+        mean, low, high = vendi_at(pool["vectors"], n)
+        metrics.append(
+            {
+                "metric": "vendi_curve",
+                "n": n,
+                "value": mean,
+                "detail": {"low": low, "high": high, "ise": ISE_CURVE.get(n)},
+            }
+        )
+    per_domain = Counter(pool["domains"])
+    metrics.append({"metric": "domains", "n": total, "value": float(len(per_domain)), "detail": dict(per_domain)})
+    stamp = {"run_id": run.run_id, "written_at": datetime.now(UTC)}
+    rows = [{**metric, "detail": json.dumps(metric["detail"]), **stamp} for metric in metrics]
+
+    def put(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(sql("intent/delete_pool_diversity"))
+        replace_rows(connection, "pool_diversity", rows_to_arrow(connection, "pool_diversity", rows), ["metric", "n"])
+
+    run.warehouse.write(put)
+    picture = _map_and_curve(pool, metrics)
+    page = _write_page(run.settings.reports_dir / "diversity.html", pool, metrics, picture)
+    return {**_flat(metrics), "report": str(page.absolute()), "picture_png_base64": picture}
+
+
+def _kept(run: StageRun, domain: str | None) -> dict[str, Any]:
+    table = run.warehouse.table(sql("intent/select_kept"), {"model": run.settings.embedding_model, "domain": domain})
+    return {
+        "ids": table.column("intent_id").to_pylist(),
+        "texts": table.column("utterance").to_pylist(),
+        "domains": table.column("domain").to_pylist(),
+        "personas": table.column("persona_id").to_pylist(),
+        "tasks": [task for tasks in table.column("tasks").to_pylist() for task in tasks],
+        "tiers": table.column("complexity").to_pylist(),
+        "vectors": matrix_of(table),
+    }
+
+
+def _metrics(pool: dict[str, Any]) -> list[dict[str, Any]]:
+    vectors, texts, n = pool["vectors"], pool["texts"], len(pool["ids"])
+    metrics: list[dict[str, Any]] = [{"metric": "intents", "n": n, "value": float(n), "detail": {}}]
+    for q in ORDERS:
+        name = "vendi" if q == 1.0 else f"vendi_q{q:g}"
+        metrics.append({"metric": name, "n": n, "value": vendi(vectors, q), "detail": {"q": str(q)}})
+    metrics += [
+        {"metric": f"distinct_{size}", "n": n, "value": distinct(texts, size), "detail": {}} for size in (1, 2, 3)
+    ]
+    nearest = neighbour_similarities(vectors)
+    for percentile in (50, 95, 100):
+        value = float(np.percentile(nearest, percentile)) if len(nearest) else 0.0
+        metrics.append({"metric": f"neighbour_p{percentile}", "n": n, "value": value, "detail": {}})
+    for name in ("personas", "tasks", "tiers"):
+        counts = Counter(pool[name])
+        detail = {} if name == "personas" else dict(sorted(counts.items()))
+        metrics.append({"metric": f"coverage_{name}", "n": n, "value": float(len(counts)), "detail": detail})
+    return metrics
+
+
+def _flat(metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    flat = {m["metric"]: round(m["value"], 4) for m in metrics if m["metric"] != "vendi_curve"}
+    curve = {str(m["n"]): round(m["value"], 2) for m in metrics if m["metric"] == "vendi_curve"}
+    return {**flat, **({"vendi_curve": curve} if curve else {})}
+
+
+def _figure(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+    return pyplot.subplots(1, columns, figsize=(width, height), squeeze=False)
+
+
+def _png(figure: Any, dpi: int = 90) -> str:
+    from matplotlib import pyplot
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
+    pyplot.close(figure)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _histogram(nearest: Vectors, domain: str) -> str:
+    figure, axes = _figure(5, 2.6)
+    axes[0][0].hist(nearest, bins=30, range=(0, 1), color="#3b6ea5")
+    axes[0][0].set(title=f"{domain}: nearest neighbour", xlabel="cosine", ylabel="intents")
+    return _png(figure)
+
+
+def _map_and_curve(pool: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
+    from matplotlib import colormaps
+
+    figure, axes = _figure(11, 4.4, 2)
+    left, right = axes[0]
+    vectors = pool["vectors"]
+    if len(vectors) > 2:
+        centred = vectors - vectors.mean(axis=0)
+        _, _, basis = np.linalg.svd(centred[:: max(1, len(centred) // 4000)], full_matrices=False)
+        points = centred @ basis[:2].T
+        for number, domain in enumerate(DOMAINS):
+            chosen = np.array([where == domain for where in pool["domains"]])
+            left.scatter(*points[chosen].T, s=10, alpha=0.75, color=colormaps["tab10"](number), label=domain)
+        left.legend(fontsize=6.5, loc="best", framealpha=0.6)
+    left.set(title="kept intents, first two principal components", xticks=[], yticks=[])
+    curve = [(m["n"], m["value"]) for m in metrics if m["metric"] == "vendi_curve"]
+    right.plot(list(ISE_CURVE), list(ISE_CURVE.values()), "o--", color="#999999", label="ISE (published)")
+    if curve:
+        right.plot(*zip(*curve, strict=True), "o-", color="#c0392b", label="this pool")
+    right.set(xscale="log", xlabel="intents", ylabel="Vendi Score (q = 1)", title="diversity at equal size")
+    right.legend()
+    return _png(figure)
+
+
+def _write_page(path: Path, pool: dict[str, Any], metrics: Sequence[dict[str, Any]], picture: str) -> Path:
+    rows = "".join(
+        f"<tr><td>{html.escape(m['metric'])}</td><td class=n>{m['n']:,}</td><td class=n>{m['value']:.4g}</td>"
+        f"<td class=n>{_ise_value(m)}</td></tr>"
+        for m in metrics
+    )
+    domains = "".join(
+        f"<tr><td>{html.escape(name)}</td><td class=n>{count:,}</td></tr>"
+        for name, count in sorted(Counter(pool["domains"]).items())
+    )
+    samples = "".join(
+        f"<li>{html.escape(text)}</li>" for text in pool["texts"][:: max(1, len(pool["texts"]) // 12)][:12]
+    )
+    body = _PAGE.format(picture=picture, rows=rows, domains=domains, samples=samples, total=f"{len(pool['ids']):,}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(body, encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def _ise_value(metric: dict[str, Any]) -> str:
+    value = metric["detail"].get("ise") if metric["metric"] == "vendi_curve" else None
+    return f"{value:g}" if value else ""
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Diversity of the intent pool</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
+img {{ max-width: 100%; }} table {{ border-collapse: collapse; }} td, th {{ padding: .2rem .8rem; border-bottom: 1px solid #ddd; text-align: left; }}
+.n {{ text-align: right; font-variant-numeric: tabular-nums; }} .side {{ display: flex; gap: 3rem; flex-wrap: wrap; }} li {{ margin: .4rem 0; }}
+</style>
+<h1>Diversity of the intent pool</h1>
+<p>{total} kept intents. The Vendi Score grows with the number of intents, so it compares with ISE's only at equal n.</p>
+<img alt="map of the pool and Vendi curve" src="data:image/png;base64,{picture}">
+<div class="side"><section><h2>Metrics</h2><table><tr><th>metric</th><th class=n>n</th><th class=n>value</th><th class=n>ISE</th></tr>{rows}</table></section>
+<section><h2>Domains</h2><table>{domains}</table></section></div>
+<h2>Some utterances</h2><ul>{samples}</ul>
+</html>
+"""

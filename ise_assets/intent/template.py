@@ -1,0 +1,136 @@
+"""Rendering of scenarios: Jinja over drawn parameters, sandboxed and strict, with truths left for later.
+
+A scenario is rendered twice. When an intent is written, everything is known but the *truths*, which the seed computes in the
+workspace: they stay as marks (`{{ truth.total }}`), and `settle` puts the values in once a workspace has been seeded.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import SandboxedEnvironment
+
+from ise_assets.intent.models import Param, Task
+
+HOME = "/home/user"
+USER = "user"
+_MARK = re.compile(r"\{\{ truth\.([a-z_0-9]+)(\|re)? \}\}")
+
+
+class TemplateError(ValueError):
+    """A template cannot be rendered; the message names the text and the reason."""
+
+
+class _Mark(str):
+    """A truth that is not known yet; filters that change text are recorded in the mark."""
+
+
+class _Truths:
+    def __getattr__(self, name: str) -> _Mark:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return _Mark("{{ truth." + name + " }}")
+
+
+def _re_filter(value: Any) -> str:
+    """Escapes a value for use inside a regular expression."""
+    if isinstance(value, _Mark):
+        return _Mark(value[:-3] + "|re }}")
+    return re.escape(str(value))
+
+
+def _environment() -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment.filters["re"] = _re_filter
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+@lru_cache(maxsize=8192)
+def _compiled(text: str) -> jinja2.Template:
+    return _ENVIRONMENT.from_string(text)
+
+
+def render(value: Any, context: Mapping[str, Any]) -> Any:
+    """`value` with every string in it rendered over `context`; lists and mappings are walked.
+
+    Raises:
+        TemplateError: a name is unknown or the syntax is wrong.
+    """
+    if isinstance(value, str):
+        if "{{" not in value and "{%" not in value:
+            return value
+        try:
+            return _compiled(value).render(context)
+        except jinja2.TemplateError as error:
+            raise TemplateError(f"{error} in template {value[:120]!r}") from error
+    if isinstance(value, Mapping):
+        return {key: render(item, context) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [render(item, context) for item in value]
+    return value
+
+
+def settle(value: Any, truths: Mapping[str, Any]) -> Any:
+    """`value` with the marks of truths replaced by what the seed has computed.
+
+    Raises:
+        TemplateError: the seed has not given a truth that is asked for.
+    """
+    if isinstance(value, str):
+
+        def known(match: re.Match[str]) -> str:
+            name, escaped = match.group(1), match.group(2)
+            if name not in truths:
+                raise TemplateError(f"the seed gave no truth {name!r}; it gave: {', '.join(sorted(truths)) or 'none'}")
+            return re.escape(str(truths[name])) if escaped else str(truths[name])
+
+        return _MARK.sub(known, value)
+    if isinstance(value, Mapping):
+        return {key: settle(item, truths) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [settle(item, truths) for item in value]
+    return value
+
+
+def draw(params: Mapping[str, Param], rng: random.Random) -> dict[str, Any]:
+    """Values for a scenario's parameters, in the order declared; a pure function of the RNG's state."""
+    drawn: dict[str, Any] = {}
+    for name, param in params.items():
+        if param.choice is not None:
+            drawn[name] = render(rng.choice(param.choice), drawn)
+        elif param.sample is not None:
+            count = int(render(str(param.sample.k), drawn))
+            drawn[name] = render(rng.sample(param.sample.of, count), drawn)
+        elif param.int_ is not None:
+            low, high = (int(render(str(bound), drawn)) for bound in param.int_)
+            drawn[name] = rng.randint(low, high)
+        elif param.float_ is not None:
+            bottom, top = (float(render(str(bound), drawn)) for bound in param.float_)
+            drawn[name] = round(rng.uniform(bottom, top), 2)
+        else:
+            drawn[name] = render(param.text, drawn)
+    return drawn
+
+
+def context_of(task: Task, params: Mapping[str, Any], root: str, ports: Mapping[str, int]) -> dict[str, Any]:
+    """What a scenario's templates see: parameters, facts, `root`, `home`, `user`, `ports`, and marks for `truth`."""
+    context: dict[str, Any] = {
+        **params,
+        "params": dict(params),
+        "root": root,
+        "home": HOME,
+        "user": USER,
+        "ports": dict(ports),
+        "truth": _Truths(),
+    }
+    for name, fact in task.facts.items():
+        context[name] = render(fact.value, context)
+    return context
