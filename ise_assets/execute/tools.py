@@ -1,0 +1,377 @@
+"""The agent's tools: their schemas, as a model gets them, and what happens when one is called.
+
+Arguments come from a model. They are validated, never repaired: what is malformed is answered with an error that the model can act
+on, labelled `invalid_arguments` or `unknown_tool`, and nothing is run.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from ise_assets.execute.models import ExecResult, ToolResult
+from ise_assets.execute.workspace import MAX_READ, FileRefused, Workspace
+from ise_assets.intent.template import HOME
+from ise_assets.settings import Settings
+
+BASE_TIME = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+MEMORY = f"{HOME}/memory"
+MAX_TIMEOUT_S = 600
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class _Arguments(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+Path = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+
+
+class ExecArguments(_Arguments):
+    """Run a command with bash and return its output and exit code."""
+
+    command: str = Field(min_length=1, description="The command line, run by bash.")
+    workdir: Path | None = Field(default=None, description="Directory to run it in; the home directory if left out.")
+    timeout: int | None = Field(default=None, ge=1, le=MAX_TIMEOUT_S, description="Seconds after which it is killed.")
+    background: bool = Field(default=False, description="Start it and return at once with an id for the process tool.")
+    stdin: str | None = Field(default=None, description="Text given to its standard input.")
+
+
+class ProcessArguments(_Arguments):
+    """Look after background processes: list them, poll or read one's output, write to its input, or kill it."""
+
+    action: Literal["list", "poll", "log", "write", "kill"] = Field(description="What to do.")
+    id: str | None = Field(default=None, description="The process, like p1; not needed for list.")
+    data: str | None = Field(default=None, description="Text to write, for write.")
+
+
+class ReadArguments(_Arguments):
+    """Read a text file, whole or a range of lines."""
+
+    path: Path = Field(description="The file; relative paths start at the home directory.")
+    offset: int | None = Field(default=None, ge=1, description="First line, counted from 1.")
+    limit: int | None = Field(default=None, ge=1, description="How many lines.")
+
+
+class WriteArguments(_Arguments):
+    """Write a file, replacing what was there; missing parent directories are made."""
+
+    path: Path = Field(description="The file; relative paths start at the home directory.")
+    content: str = Field(description="The whole new content.")
+
+
+class EditArguments(_Arguments):
+    """Replace one exact piece of text in a file; it must occur exactly once."""
+
+    path: Path = Field(description="The file; relative paths start at the home directory.")
+    old: str = Field(min_length=1, description="The text as it is now, exactly.")
+    new: str = Field(description="The text that takes its place.")
+
+
+class MemorySearchArguments(_Arguments):
+    """Search the notes under memory/ for words; the best lines come first, with file and line."""
+
+    query: str = Field(min_length=1, max_length=400, description="Words to look for.")
+
+
+class MemoryGetArguments(_Arguments):
+    """Read a note under memory/, whole or a range of lines."""
+
+    path: Path = Field(description="The note, relative to memory/.")
+    offset: int | None = Field(default=None, ge=1, description="First line, counted from 1.")
+    limit: int | None = Field(default=None, ge=1, description="How many lines.")
+
+
+class WebFetchArguments(_Arguments):
+    """Fetch a page by GET from a server on this machine; returns status and body."""
+
+    url: str = Field(
+        min_length=1, max_length=2000, description="An http URL on this machine, like http://127.0.0.1:8080/."
+    )
+
+
+_MODELS: dict[str, type[_Arguments]] = {
+    "exec": ExecArguments,
+    "process": ProcessArguments,
+    "read": ReadArguments,
+    "write": WriteArguments,
+    "edit": EditArguments,
+    "memory_search": MemorySearchArguments,
+    "memory_get": MemoryGetArguments,
+    "web_fetch": WebFetchArguments,
+}
+
+
+def _schema(name: str, model: type[_Arguments]) -> dict[str, Any]:
+    body = model.model_json_schema()
+    properties = {}
+    for key, value in body["properties"].items():
+        options = [option for option in value.pop("anyOf", []) if option.get("type") != "null"]
+        merged = {**(options[0] if options else {}), **value}
+        properties[key] = {k: v for k, v in merged.items() if k not in ("title", "default")}
+    parameters = {
+        "type": "object",
+        "properties": properties,
+        "required": body.get("required", []),
+        "additionalProperties": False,
+    }
+    return {"type": "function", "function": {"name": name, "description": model.__doc__, "parameters": parameters}}
+
+
+TOOLS: list[dict[str, Any]] = [_schema(name, model) for name, model in _MODELS.items()]
+"""The tools as OpenAI function schemas, given to the model verbatim."""
+
+
+async def call_tool(
+    workspace: Workspace, name: str, arguments: str, *, call_index: int, settings: Settings
+) -> ToolResult:
+    """Run one tool call in the workspace.
+
+    Args:
+        arguments: the JSON text exactly as the model wrote it.
+        call_index: number of the call in its session; sets the dates git sees, so that commits reproduce.
+
+    Returns:
+        The result, failures labelled.
+
+    Raises:
+        WorkspaceDied: the workspace is gone.
+    """
+    if name not in _MODELS:
+        return _failed("unknown_tool", f"There is no tool {name!r}. The tools are: {', '.join(_MODELS)}.")
+    try:
+        parsed = _MODELS[name].model_validate_json(arguments or "{}")
+    except ValidationError as error:
+        return _failed(
+            "invalid_arguments", f"The arguments of {name} are not valid: {_explained(error)} Nothing was run."
+        )
+    call = _Call(workspace, settings, call_index)
+    try:
+        return await _HANDLERS[name](call, parsed)
+    except FileRefused as refusal:
+        return _failed(refusal.outcome, f"Error: {refusal}")
+
+
+class _Call:
+    def __init__(self, workspace: Workspace, settings: Settings, index: int) -> None:
+        self.workspace = workspace
+        self.settings = settings
+        self.index = index
+
+    async def exec(self, arguments: ExecArguments) -> ToolResult:
+        moment = (BASE_TIME + timedelta(minutes=self.index)).isoformat()
+        result = await self.workspace.exec(
+            arguments.command,
+            timeout_s=arguments.timeout or self.settings.tool_timeout_s,
+            workdir=_absolute(arguments.workdir) if arguments.workdir else None,
+            stdin=arguments.stdin,
+            background=arguments.background,
+            env={"GIT_AUTHOR_DATE": moment, "GIT_COMMITTER_DATE": moment},
+        )
+        if result.process_id:
+            text = f"started in the background as {result.process_id}"
+            return ToolResult("ok", text, stdout=text)
+        return _exec_result(result, arguments.timeout or self.settings.tool_timeout_s)
+
+    async def process(self, arguments: ProcessArguments) -> ToolResult:
+        if arguments.action != "list" and arguments.id is None:
+            return _failed("invalid_arguments", f"{arguments.action} needs the id of a process. Nothing was done.")
+        answer = await self.workspace.process(arguments.action, arguments.id, arguments.data)
+        if arguments.action == "list":
+            lines = [f"{p['id']}  {_state(p)}  {p['command']}" for p in answer["processes"]]
+            return self._text("\n".join(lines) or "no background processes")
+        parts = [f"{answer['id']}: {_state(answer)}", answer["stdout"].rstrip("\n")]
+        if answer["stderr"].strip():
+            parts.append("[stderr]\n" + answer["stderr"].rstrip("\n"))
+        return self._text("\n".join(part for part in parts if part))
+
+    async def read(self, arguments: ReadArguments) -> ToolResult:
+        return await self._lines(_absolute(arguments.path), arguments.offset, arguments.limit)
+
+    async def write(self, arguments: WriteArguments) -> ToolResult:
+        data = arguments.content.encode("utf-8", "surrogatepass")
+        await self.workspace.write(_absolute(arguments.path), data)
+        return self._text(f"wrote {len(data)} bytes to {_absolute(arguments.path)}")
+
+    async def edit(self, arguments: EditArguments) -> ToolResult:
+        line = await self.workspace.edit(_absolute(arguments.path), arguments.old, arguments.new)
+        return self._text(f"replaced at line {line} of {_absolute(arguments.path)}")
+
+    async def memory_search(self, arguments: MemorySearchArguments) -> ToolResult:
+        source = f"{_SEARCH}\nsearch({MEMORY!r}, json.loads({json.dumps(arguments.query)!r}))\n"
+        result = await self.workspace.run_python(source)
+        if result.exit_code != 0:
+            return _failed("tool_error", f"Error: the search failed: {result.stderr[-300:]}")
+        return self._text(result.stdout.rstrip("\n"))
+
+    async def memory_get(self, arguments: MemoryGetArguments) -> ToolResult:
+        relative = arguments.path.removeprefix("memory/")
+        path = posixpath.normpath(
+            arguments.path if arguments.path.startswith(MEMORY) else posixpath.join(MEMORY, relative)
+        )
+        if not path.startswith(MEMORY + "/"):
+            return _failed("denied", f"Error: {arguments.path} is not under memory/. Use read for other files.")
+        return await self._lines(path, arguments.offset, arguments.limit)
+
+    async def web_fetch(self, arguments: WebFetchArguments) -> ToolResult:
+        try:
+            parts = urlsplit(arguments.url)
+        except ValueError as error:
+            return _failed("invalid_arguments", f"Error: {arguments.url} is not a URL: {error}")
+        host = parts.netloc.rpartition("@")[2].rsplit(":", 1)[0] if not parts.netloc.endswith("]") else parts.netloc
+        if parts.scheme != "http" or host not in _LOOPBACK:
+            return _failed(
+                "denied", f"Error: {arguments.url} is not a server on this machine; only http://127.0.0.1 is reachable."
+            )
+        source = f"{_FETCH}\nfetch(json.loads({json.dumps(arguments.url)!r}))\n"
+        result = await self.workspace.run_python(source, timeout_s=self.settings.tool_timeout_s)
+        if result.timed_out:
+            return ToolResult("timeout", f"Error: {arguments.url} did not answer in time", stderr="timed out")
+        try:
+            answer = json.loads(result.stdout)
+        except ValueError:
+            return _failed("tool_error", f"Error: the fetch failed: {result.stderr[-300:]}")
+        if "error" in answer:
+            return _failed("tool_error", f"Error: {arguments.url}: {answer['error']}")
+        text = f"HTTP {answer['status']}\n{answer['headers']}\n{answer['body']}"
+        shown, cut = self._cut(text)
+        if answer["status"] >= 400:
+            return ToolResult("tool_error", shown, stdout="", stderr=shown, truncated=cut)
+        return ToolResult("ok", shown, stdout=shown, truncated=cut)
+
+    async def _lines(self, path: str, offset: int | None, limit: int | None) -> ToolResult:
+        data = await self.workspace.read_bytes(path)
+        if len(data) >= MAX_READ:
+            return _failed(
+                "tool_error", f"Error: {path} is larger than 4 MiB. Look at parts of it with exec (head, tail, sed -n)."
+            )
+        if b"\0" in data[:8192]:
+            return _failed(
+                "tool_error",
+                f"Error: {path} is not text ({len(data)} bytes). Look at it with exec (file, xxd, strings).",
+            )
+        text = data.decode("utf-8", "replace")
+        if offset is not None or limit is not None:
+            lines = text.splitlines(keepends=True)
+            start = (offset or 1) - 1
+            if start >= len(lines) > 0:
+                return _failed(
+                    "invalid_arguments", f"Error: {path} has {len(lines)} lines; offset {offset} is past its end."
+                )
+            text = "".join(lines[start : start + limit if limit else None])
+        return self._text(text)
+
+    def _text(self, text: str) -> ToolResult:
+        shown, cut = self._cut(text)
+        return ToolResult("ok", shown, stdout=shown, truncated=cut)
+
+    def _cut(self, text: str) -> tuple[str, bool]:
+        room = self.settings.tool_output_chars
+        if len(text) <= room:
+            return text, False
+        left = len(text) - room
+        return f"{text[: room // 2]}\n[output cut: {left} characters left out]\n{text[-(room - room // 2) :]}", True
+
+
+_HANDLERS: dict[str, Callable[[_Call, Any], Awaitable[ToolResult]]] = {name: getattr(_Call, name) for name in _MODELS}
+
+
+def _exec_result(result: ExecResult, timeout_s: float) -> ToolResult:
+    parts = [result.stdout.rstrip("\n")]
+    if result.stderr.strip():
+        parts.append("[stderr]\n" + result.stderr.rstrip("\n"))
+    if result.timed_out:
+        parts.append(f"[timed out after {timeout_s:g} s; the command and all it started was killed]")
+        outcome: Any = "timeout"
+    elif result.signal is not None:
+        parts.append(f"[killed by signal {result.signal}]")
+        outcome = "killed"
+    elif result.exit_code != 0:
+        parts.append(f"[exit code {result.exit_code}]")
+        outcome = "nonzero_exit"
+    else:
+        outcome = "ok"
+    content = "\n".join(part for part in parts if part) or "(no output)"
+    return ToolResult(
+        outcome, content, result.exit_code, result.stdout, result.stderr, result.truncated, result.duration_ms
+    )
+
+
+def _failed(outcome: Any, message: str) -> ToolResult:
+    return ToolResult(outcome, message, stderr=message)
+
+
+def _absolute(path: str) -> str:
+    if path == "~" or path.startswith("~/"):
+        path = HOME + path[1:]
+    return posixpath.join(HOME, path)
+
+
+def _state(process: dict[str, Any]) -> str:
+    return "running" if process["running"] else f"exited with {process['exit_code']}"
+
+
+def _explained(error: ValidationError) -> str:
+    return " ".join(
+        f"{'.'.join(str(part) for part in e['loc']) or 'the JSON'}: {e['msg']}."
+        for e in error.errors(include_url=False)[:4]
+    )
+
+
+_SEARCH = """
+import json, os, re
+
+def search(root, query):
+    words = re.findall(r"\\w+", query.lower())
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        for name in sorted(names):
+            if not name.endswith((".md", ".txt")):
+                continue
+            path = os.path.join(folder, name)
+            try:
+                with open(path, encoding="utf-8", errors="replace") as handle:
+                    lines = handle.read(1000000).splitlines()
+            except OSError:
+                continue
+            short = os.path.relpath(path, root)
+            for number, line in enumerate(lines, 1):
+                text = (short + " " + line).lower()
+                score = sum(word in text for word in words)
+                if score and line.strip() and any(word in line.lower() for word in words):
+                    found.append((-score, short, number, line.strip()[:200]))
+    found.sort()
+    for _, short, number, line in found[:12]:
+        print("%s:%d: %s" % (short, number, line))
+    if not found:
+        print("nothing found for: " + query)
+"""
+
+_FETCH = """
+import json, urllib.error, urllib.request
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, request, fp, code, msg, headers, url):
+        return None
+
+def fetch(url):
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Stay())
+    try:
+        try:
+            answer = opener.open(urllib.request.Request(url, headers={"User-Agent": "agent"}), timeout=20)
+        except urllib.error.HTTPError as error:
+            answer = error
+        kept = ("content-type", "location", "retry-after", "link", "etag")
+        headers = "\\n".join("%s: %s" % (k, v) for k, v in answer.headers.items() if k.lower() in kept)
+        body = answer.read(2000000).decode("utf-8", "replace")
+        print(json.dumps({"status": answer.status, "headers": headers, "body": body}))
+    except (OSError, ValueError) as error:
+        print(json.dumps({"error": str(getattr(error, "reason", error))}))
+"""

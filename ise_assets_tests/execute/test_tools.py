@@ -1,0 +1,107 @@
+"""Tools tell the truth: what fails is labelled, what is malformed is never run."""
+
+import json
+
+import pytest
+
+from ise_assets.execute.models import ToolResult
+from ise_assets.execute.tools import TOOLS, call_tool
+from ise_assets.execute.workspace import Workspace
+from ise_assets.settings import Settings
+
+SETTINGS = Settings(tool_output_chars=1000, tool_timeout_s=2)
+
+
+async def call(workspace: Workspace, name: str, **arguments: object) -> ToolResult:
+    return await call_tool(workspace, name, json.dumps(arguments), call_index=3, settings=SETTINGS)
+
+
+def test_every_tool_has_a_closed_schema_with_a_description() -> None:
+    names = [tool["function"]["name"] for tool in TOOLS]
+    assert names == ["exec", "process", "read", "write", "edit", "memory_search", "memory_get", "web_fetch"]
+    for tool in TOOLS:
+        parameters = tool["function"]["parameters"]
+        assert parameters["additionalProperties"] is False
+        assert all("description" in value and "type" in value for value in parameters["properties"].values())
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "outcome"),
+    [
+        ("exec", '{"command": "touch /home/user/ran', "invalid_arguments"),
+        ("exec", '{"cmd": "touch /home/user/ran"}', "invalid_arguments"),
+        ("exec", '{"command": 5}', "invalid_arguments"),
+        ("exec", '["touch /home/user/ran"]', "invalid_arguments"),
+        ("bash", '{"command": "touch /home/user/ran"}', "unknown_tool"),
+    ],
+)
+async def test_what_is_malformed_is_never_run(workspace: Workspace, name: str, arguments: str, outcome: str) -> None:
+    result = await call_tool(workspace, name, arguments, call_index=0, settings=SETTINGS)
+    assert result.outcome == outcome
+    assert (await workspace.exec("ls")).stdout == ""
+
+
+async def test_a_failing_command_is_shown_with_its_stderr_and_code(workspace: Workspace) -> None:
+    result = await call(workspace, "exec", command="echo a; ls /nowhere")
+    assert result.outcome == "nonzero_exit"
+    assert result.exit_code == 2
+    assert result.content.startswith("a\n[stderr]\n")
+    assert result.content.endswith("[exit code 2]")
+
+
+async def test_a_timeout_is_labelled_so(workspace: Workspace) -> None:
+    result = await call(workspace, "exec", command="sleep 30", timeout=1)
+    assert result.outcome == "timeout"
+    assert "timed out after 1 s" in result.content
+
+
+async def test_missing_and_forbidden_files_have_their_own_outcomes(workspace: Workspace) -> None:
+    assert (await call(workspace, "read", path="nowhere.txt")).outcome == "not_found"
+    assert (await call(workspace, "write", path="/usr/x", content="")).outcome == "denied"
+    assert (await call(workspace, "web_fetch", url="http://192.0.2.1/")).outcome == "denied"
+
+
+async def test_read_gives_ranges_and_refuses_binary(workspace: Workspace) -> None:
+    await call(workspace, "write", path="notes/a.txt", content="1\n2\n3\n4\n")
+    assert (await call(workspace, "read", path="~/notes/a.txt", offset=2, limit=2)).content == "2\n3\n"
+    await workspace.write("/home/user/b.bin", b"\0\1")
+    assert (await call(workspace, "read", path="b.bin")).outcome == "tool_error"
+
+
+async def test_long_results_say_what_was_cut(workspace: Workspace) -> None:
+    await workspace.write("/home/user/long.txt", b"x" * 5000)
+    result = await call(workspace, "read", path="long.txt")
+    assert result.truncated
+    assert "[output cut: 4000 characters left out]" in result.content
+
+
+async def test_memory_is_searched_and_read_and_nothing_beside_it(workspace: Workspace) -> None:
+    await workspace.put_files([("/home/user/memory/team/rules.md", b"# Rules\nInvoices go out on Friday.\n", 0o644)])
+    found = await call(workspace, "memory_search", query="invoices friday")
+    assert found.content == "team/rules.md:2: Invoices go out on Friday."
+    assert (
+        await call(workspace, "memory_get", path="team/rules.md", offset=2)
+    ).content == "Invoices go out on Friday.\n"
+    assert (await call(workspace, "memory_get", path="../secret.txt")).outcome == "denied"
+
+
+async def test_web_fetch_reaches_a_server_of_the_workspace_and_labels_errors(workspace: Workspace) -> None:
+    await workspace.write("/home/user/www/index.html", b"<p>hello</p>")
+    await workspace.exec("exec python3 -m http.server 8123 --bind 127.0.0.1 -d www", background=True)
+    ready = "for i in $(seq 200); do (exec 3<>/dev/tcp/127.0.0.1/8123) 2>/dev/null && exit 0; sleep 0.02; done; exit 1"
+    assert (await workspace.exec(ready)).exit_code == 0
+    assert "<p>hello</p>" in (await call(workspace, "web_fetch", url="http://127.0.0.1:8123/")).content
+    missing = await call(workspace, "web_fetch", url="http://127.0.0.1:8123/none")
+    assert missing.outcome == "tool_error"
+    assert missing.content.startswith("HTTP 404")
+    assert (await call(workspace, "web_fetch", url="http://127.0.0.1:1/")).outcome == "tool_error"
+
+
+async def test_commit_ids_depend_on_the_call_number_only(workspace: Workspace) -> None:
+    command = "git -c user.name=u -c user.email=u@example.com commit -q --allow-empty -m x && git rev-parse HEAD"
+    ids = []
+    for folder in ("a", "b"):
+        await workspace.exec(f"git init -q {folder}")
+        ids.append((await call(workspace, "exec", command=command, workdir=folder)).content)
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 40
