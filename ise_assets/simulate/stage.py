@@ -1,0 +1,329 @@
+"""Stage S for one domain: every kept intent gets its sessions, many at once; nothing finished is lost or done twice.
+
+Finished sessions go to the journal as they end and from there into the warehouse: about once a minute, at the end, and
+at the start (what a killed run left). One session's trouble ends that session; a dead endpoint or a refused key ends
+the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from ise_assets.execute.models import BackendUnavailable
+from ise_assets.execute.workspace import Backend, Limits, open_backend
+from ise_assets.intent.catalog import tasks_by_hash
+from ise_assets.intent.models import Intent, Persona, Task, content_hash
+from ise_assets.intent.pool import load_intents
+from ise_assets.journal import Journal
+from ise_assets.llm import SCRIPTED_PROVIDER, Ledger, ModelError, ModelUnavailable, check_models, close_clients
+from ise_assets.settings import Settings
+from ise_assets.simulate.models import Dialogue, dialogue_id, transcript_markdown
+from ise_assets.simulate.scripted import provider
+from ise_assets.simulate.session import Scripts, run_session
+from ise_assets.stage import StageRun
+from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
+
+STAGE_VERSION = 1
+"""Raised by hand when sessions made from the same inputs would differ in kind."""
+
+FOLD_EVERY_S = 60.0
+OUTAGE_LIMIT = 8
+"""Sessions in a row without an answering endpoint, after which the run stops."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class SimulationStopped(RuntimeError):
+    """The run could not go on; what was finished is kept, and the next run goes on from there."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One session to run: `attempts` is how often it was tried before."""
+
+    intent_id: str
+    rollout_index: int
+    spec_hash: str
+    attempts: int = 0
+
+
+def simulate_domain(run: StageRun, domain: str, scripts: Scripts | None = None) -> dict[str, Any]:
+    """Run the sessions that `domain` still lacks, and tell how all of its sessions went.
+
+    Args:
+        run: where to read and write; its settings name the models and the limits.
+        domain: the partition.
+        scripts: makes the scripts of scripted models; the scripted teacher's own by default.
+
+    Returns:
+        Counts and means over the domain's sessions, what remains to be done, and one session to read.
+
+    Raises:
+        SettingsError: a model cannot be called.
+        BackendUnavailable: no workspaces on this machine.
+        SimulationStopped: the endpoint stayed away or refused the key; finished sessions are kept.
+    """
+    settings = run.settings
+    check_models(settings)
+    with Journal(settings.journals_dir / "simulated_dialogues" / f"{domain}.sqlite") as journal:
+        fold(run.warehouse, journal)
+        jobs, stale = session_work(run, domain)
+        partition = _partition(run, domain, journal, jobs, scripts) if jobs else None
+        if partition is not None:
+            try:
+                asyncio.run(partition.work())
+            finally:
+                fold(run.warehouse, journal)
+    return {
+        **summarize(run.warehouse, domain),
+        "new_sessions": partition.done if partition else 0,
+        "remaining": len(session_work(run, domain)[0]),
+        "stale": 0 if run.refresh else stale,
+    }
+
+
+def session_work(run: StageRun, domain: str) -> tuple[list[Job], int]:
+    """What is missing or may be tried again (with `run.refresh` also what is stale), and how many are stale."""
+    settings = run.settings
+    rows = run.warehouse.rows(sql("simulate/select_session_work"), {"domain": domain, "rollouts": settings.rollouts})
+    jobs: list[Job] = []
+    stale = 0
+    for row in rows:
+        spec_hash = content_hash(
+            "simulate", STAGE_VERSION, row["intent_spec_hash"], settings.user_model, settings.agent_model
+        )
+        outdated = row["status"] is not None and row["spec_hash"] != spec_hash
+        stale += outdated
+        retried = row["status"] == "error" and row["attempts"] < settings.max_attempts
+        if row["status"] is None or (outdated and run.refresh):
+            jobs.append(Job(row["intent_id"], row["rollout_index"], spec_hash))
+        elif retried:
+            jobs.append(Job(row["intent_id"], row["rollout_index"], spec_hash, row["attempts"]))
+    return jobs, stale
+
+
+def fold(warehouse: Warehouse, journal: Journal) -> int:
+    """Move what the journal holds into the warehouse, in one transaction; returns the number of sessions.
+
+    A kill between the commit and the forgetting only means that the same rows are replaced by themselves next time.
+    """
+    ids: list[str] = []
+    rows: dict[str, list[dict[str, Any]]] = {"simulated_dialogues": [], "llm_calls": []}
+    for item_id, body in journal.items():
+        ids.append(item_id)
+        rows["simulated_dialogues"].append(_timed(body["dialogue"]))
+        rows["llm_calls"].extend(_timed(call) for call in body["llm_calls"])
+    if not ids:
+        return 0
+
+    def put(connection: duckdb.DuckDBPyConnection) -> None:
+        for table, incoming in rows.items():
+            replace_rows(connection, table, rows_to_arrow(connection, table, incoming), ["id"])
+
+    warehouse.write(put)
+    journal.forget(ids)
+    return len(ids)
+
+
+def summarize(warehouse: Warehouse, domain: str) -> dict[str, Any]:
+    """Counts and means over all sessions of `domain`, and one of them as markdown."""
+    (row,) = warehouse.rows(sql("simulate/summarize_dialogues"), {"domain": domain})
+    sample = warehouse.scalar(sql("simulate/select_sample_session"), {"domain": domain})
+    return {
+        **row,
+        "statuses": dict(row["statuses"]),
+        "sample_session": transcript_markdown(json.loads(sample)) if sample else "",
+    }
+
+
+def load_personas(warehouse: Warehouse, ids: Iterable[str]) -> dict[str, Persona]:
+    """Personas by id.
+
+    Raises:
+        SimulationStopped: one that an intent names is not in the pool.
+    """
+    wanted = sorted(set(ids))
+    rows = warehouse.rows(sql("simulate/select_personas"), {"ids": wanted})
+    found = {row["id"]: Persona.model_validate(row) for row in rows}
+    if missing := set(wanted) - set(found):
+        raise SimulationStopped(f"persona_pool lacks {', '.join(sorted(missing))}; materialize persona_pool")
+    return found
+
+
+def _partition(run: StageRun, domain: str, journal: Journal, jobs: list[Job], scripts: Scripts | None) -> _Partition:
+    intents = {intent.id: intent for intent in load_intents(run.warehouse, ids=sorted({job.intent_id for job in jobs}))}
+    if any(model.startswith(f"{SCRIPTED_PROVIDER}/") for model in run.settings.models.values()):
+        provider.register()
+    return _Partition(
+        run=run,
+        domain=domain,
+        journal=journal,
+        jobs=jobs,
+        intents=intents,
+        personas=load_personas(run.warehouse, (intent.persona_id for intent in intents.values())),
+        tasks=tasks_by_hash(
+            run.warehouse, (hash_ for intent in intents.values() for hash_ in intent.scenario_hashes.values())
+        ),
+        backend=open_backend(run.settings.workspace_backend),
+        limits=Limits.of(run.settings),
+        scripts=scripts,
+    )
+
+
+@dataclass
+class _Partition:
+    """The sessions of one run, a few at a time."""
+
+    run: StageRun
+    domain: str
+    journal: Journal
+    jobs: list[Job]
+    intents: dict[str, Intent]
+    personas: dict[str, Persona]
+    tasks: dict[str, Task]
+    backend: Backend
+    limits: Limits
+    scripts: Scripts | None
+    done: int = 0
+    _next: int = 0
+    _unanswered: list[tuple[Job, dict[str, Any]]] = field(default_factory=list)
+    _interrupt: BaseException | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The run's settings."""
+        return self.run.settings
+
+    async def work(self) -> None:
+        """Run the jobs until none is left, the time budget is used up, or nobody answers any more."""
+        self._journal_lock = asyncio.Lock()
+        minutes = self.settings.max_minutes_per_run
+        self._deadline = time.monotonic() + minutes * 60 if minutes else float("inf")
+        self._watch_for_interrupts(asyncio.get_running_loop(), asyncio.current_task())
+        self.run.progress(0, len(self.jobs), "sessions")
+        count = min(self.settings.max_concurrent_sessions, len(self.jobs))
+        workers = [asyncio.create_task(self._worker()) for _ in range(count)]
+        everyone: asyncio.Future[Any] = asyncio.gather(*workers)
+        folding: asyncio.Future[Any] = asyncio.create_task(self._fold_regularly())
+        try:
+            await asyncio.wait([everyone, folding], return_when=asyncio.FIRST_COMPLETED)
+            await (everyone if everyone.done() else folding)  # folding only ends by failing
+        except asyncio.CancelledError:
+            if self._interrupt is not None:
+                raise self._interrupt from None
+            raise
+        finally:
+            for task in (*workers, folding):
+                task.cancel()
+            await asyncio.gather(*workers, everyone, folding, return_exceptions=True)  # workspaces go down here
+            await close_clients()
+
+    def _watch_for_interrupts(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> None:
+        # A signal handler that raises while the loop runs a plain callback would be logged and forgotten.
+        def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            error = context.get("exception")
+            if error is None or isinstance(error, (Exception, asyncio.CancelledError)):
+                return loop.default_exception_handler(context)
+            self._interrupt = error
+            if task is not None:
+                task.cancel()
+
+        loop.set_exception_handler(handle)
+
+    async def _worker(self) -> None:
+        while self._next < len(self.jobs) and time.monotonic() < self._deadline:
+            job = self.jobs[self._next]
+            self._next += 1
+            await self._session(job)
+
+    async def _session(self, job: Job) -> None:
+        intent = self.intents[job.intent_id]
+        ledger = Ledger()
+        try:
+            dialogue = await run_session(
+                intent,
+                self.personas[intent.persona_id],
+                self.tasks,
+                self.backend,
+                self.limits,
+                self.settings,
+                ledger,
+                job.rollout_index,
+                scripts=self.scripts,
+            )
+        except BackendUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  (one session's trouble, whatever it is, stays its own)
+            _LOG.exception("session of intent %s failed", intent.id)
+            dialogue = self._failed(job, error)
+        dialogue.attempts += job.attempts
+        body = self._body(job, dialogue, ledger)
+        await self._keep(dialogue.id, body)
+        self.done += 1
+        self.run.progress(self.done, len(self.jobs), "sessions")
+        await self._watch_endpoint(job, dialogue, body)
+
+    def _failed(self, job: Job, error: Exception) -> Dialogue:
+        return Dialogue(
+            id=dialogue_id(job.intent_id, job.rollout_index),
+            intent_id=job.intent_id,
+            rollout_index=job.rollout_index,
+            user_model=self.settings.user_model,
+            agent_model=self.settings.agent_model,
+            tools=[],
+            backend=self.backend.name,
+            stop_reason=f"internal: {type(error).__name__}: {error}"[:2_000],
+        )
+
+    def _body(self, job: Job, dialogue: Dialogue, ledger: Ledger) -> dict[str, Any]:
+        place: dict[str, Any] = {"domain": self.domain, "run_id": self.run.run_id, "spec_hash": job.spec_hash}
+        return {
+            "dialogue": _journaled(dialogue.row(**place, written_at=datetime.now(UTC))),
+            "llm_calls": [_journaled(row) for row in ledger.rows(**place)],
+        }
+
+    async def _keep(self, item_id: str, body: dict[str, Any]) -> None:
+        async with self._journal_lock:
+            await asyncio.to_thread(self.journal.append, item_id, body)
+
+    async def _watch_endpoint(self, job: Job, dialogue: Dialogue, body: dict[str, Any]) -> None:
+        """Stop a run that nobody answers; the sessions that only met the outage get their try back."""
+        failure = dialogue.failure
+        refused = isinstance(failure, ModelError) and failure.kind in ("auth", "not_found")
+        if not refused and not isinstance(failure, ModelUnavailable):
+            self._unanswered.clear()
+            return
+        self._unanswered.append((job, body))
+        if not refused and len(self._unanswered) < OUTAGE_LIMIT:
+            return
+        for tried, kept in self._unanswered:
+            kept["dialogue"]["attempts"] = tried.attempts
+            await self._keep(kept["dialogue"]["id"], kept)
+        count = len(self._unanswered)
+        raise SimulationStopped(
+            f"{self.domain}: stopped after {count} session{'s' if count > 1 else ''} in a row without an answer from "
+            f"the model: {failure} Finished sessions are kept; run again to go on."
+        ) from failure
+
+    async def _fold_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(FOLD_EVERY_S)
+            async with self._journal_lock:
+                await asyncio.to_thread(fold, self.run.warehouse, self.journal)
+
+
+def _journaled(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "written_at": row["written_at"].isoformat()}
+
+
+def _timed(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "written_at": datetime.fromisoformat(row["written_at"])}
