@@ -1,0 +1,1 @@
+"""From verified traces to training records: selection, splits, masks, exports and the dataset card."""
