@@ -1,0 +1,18 @@
+"""When assets materialize by themselves: new persona lists flow down; paid models only by opt-in."""
+
+import dagster as dg
+
+from ise_assets.settings import load_settings
+
+flow = dg.AutomationCondition.eager().with_label("whenever something above is new")
+report_what_there_is = (
+    dg.AutomationCondition.any_deps_updated()
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+).with_label("over what there is")
+
+
+def flow_unless_paid() -> dg.AutomationCondition | None:
+    """`flow`, or nothing where it would spend money that nobody has agreed to (ISE_ALLOW_PAID_AUTOMATION)."""
+    settings = load_settings()
+    return None if settings.uses_paid_models and not settings.allow_paid_automation else flow

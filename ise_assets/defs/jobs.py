@@ -1,0 +1,40 @@
+"""The jobs people start by name, the executor, and the resources."""
+
+import dagster as dg
+
+from ise_assets.defs.partitions import domains
+from ise_assets.defs.stage import Pipeline
+
+_PARTITIONED = (
+    "intent_pool",
+    "intent_embeddings",
+    "deduped_pool",
+    "diversity_report",
+    "simulated_dialogues",
+    "executed_traces",
+    "sft_split",
+)
+
+all_assets = dg.define_asset_job(
+    "all_assets",
+    selection=dg.AssetSelection.assets(*_PARTITIONED),
+    partitions_def=domains,
+    description="One domain from the intent pool to the SFT split.",
+)
+one_stage = [
+    dg.define_asset_job(
+        f"stage_{group}",
+        selection=dg.AssetSelection.groups(group) & dg.AssetSelection.assets(*_PARTITIONED),
+        partitions_def=domains,
+        description=f"The {group} stage of one domain.",
+    )
+    for group in ("intent", "simulate", "execute", "train")
+]
+
+
+@dg.definitions
+def shell() -> dg.Definitions:
+    """Concurrency lives inside the assets, so runs use the in-process executor (a third of the CPU per run)."""
+    return dg.Definitions(
+        jobs=[all_assets, *one_stage], executor=dg.in_process_executor, resources={"pipeline": Pipeline()}
+    )

@@ -1,0 +1,82 @@
+"""The graph that people see: names, edges, partitions, checks, what starts by itself."""
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+from ise_assets.definitions import defs
+from ise_assets.defs.partitions import domains
+from ise_assets.defs.stage import value_of
+from ise_assets.intent.models import DOMAINS
+
+EDGES = {
+    "persona_pool": set(),
+    "task_catalog": set(),
+    "intent_pool": {"persona_pool", "task_catalog"},
+    "intent_embeddings": {"intent_pool"},
+    "deduped_pool": {"intent_embeddings"},
+    "diversity_report": {"deduped_pool"},
+    "pool_diversity": {"deduped_pool"},
+    "simulated_dialogues": {"deduped_pool"},
+    "executed_traces": {"simulated_dialogues"},
+    "sft_split": {"executed_traces"},
+}
+UNPARTITIONED = {"persona_pool", "task_catalog", "pool_diversity"}
+
+
+@pytest.fixture(scope="module")
+def graph() -> AssetGraph:
+    return defs().resolve_asset_graph()
+
+
+def test_the_assets_and_their_edges_are_those_of_the_design(graph: AssetGraph) -> None:
+    found = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.materializable_asset_keys
+    }
+    assert found == EDGES
+
+
+def test_all_but_the_lists_the_catalogue_and_the_pool_report_are_partitioned_by_domain(graph: AssetGraph) -> None:
+    for key in graph.materializable_asset_keys:
+        expected = None if key.to_user_string() in UNPARTITIONED else domains
+        assert graph.get(key).partitions_def == expected, key
+    assert domains.get_partition_keys() == list(DOMAINS)
+
+
+def test_every_asset_has_a_description_a_group_and_a_check_or_a_report(graph: AssetGraph) -> None:
+    for key in graph.materializable_asset_keys:
+        node = graph.get(key)
+        assert node.description
+        assert node.group_name in ("intent", "simulate", "execute", "train")
+
+
+def test_checks_are_partitioned_like_their_assets_and_most_of_them_block(graph: AssetGraph) -> None:
+    keys = graph.asset_check_keys
+    assert len(keys) == 13
+    blocking = [key for key in keys if graph.get_check_spec(key).blocking]
+    assert {key.name for key in keys} - {key.name for key in blocking} == {"accepted_enough"}
+
+
+def test_the_sensors_run_by_default() -> None:
+    sensors = {sensor.name: sensor for sensor in defs().sensors or ()}
+    assert set(sensors) == {"persona_lists", "carry_on"}
+    assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in sensors.values())
+
+
+def test_paid_models_do_not_start_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ise_assets.defs.automation import flow_unless_paid
+
+    assert flow_unless_paid() is not None
+    monkeypatch.setenv("ISE_AGENT_MODEL", "openai/some-model")
+    assert flow_unless_paid() is None
+    monkeypatch.setenv("ISE_ALLOW_PAID_AUTOMATION", "true")
+    assert flow_unless_paid() is not None
+
+
+def test_metadata_shows_figures_tables_and_text_as_what_they_are() -> None:
+    assert isinstance(value_of("n", 3), dg.IntMetadataValue)
+    assert isinstance(value_of("mean", 0.5), dg.FloatMetadataValue)
+    assert isinstance(value_of("by_domain", {"a": 1}), dg.JsonMetadataValue)
+    assert isinstance(value_of("note", "<script>"), dg.TextMetadataValue)
+    assert value_of("nothing", None).value == "none"
