@@ -1,21 +1,20 @@
 """The checker: runs inside the workspace (stdlib only, isolated mode) and says of each check whether it holds, and why.
 
 Its source is sent through stdin with a call of `main` appended; it prints one JSON list. It is never imported on the host for
-more than its source.
+more than its source. It is asked four times a session, so what only some kinds need is imported by them, and a script runs in a
+fork of it instead of a new interpreter.
 """
 
-import glob
-import hashlib
 import json
 import os
 import re
-import sqlite3
-import subprocess
+import select
+import signal
 import sys
-import urllib.error
-import urllib.request
+import time
 
 LIMIT = 500
+SCRIPT_TIMEOUT_S = 60
 
 
 def text(path):
@@ -53,12 +52,16 @@ def json_at(spec):
 
 
 def sqlite(spec):
+    import sqlite3
+
     with sqlite3.connect("file:" + spec["path"] + "?mode=ro", uri=True) as connection:
         rows = [[str(v) for v in row] for row in connection.execute(spec["query"]).fetchmany(200)]
     return rows == [[str(v) for v in row] for row in spec["rows"]], json.dumps(rows)
 
 
 def command(spec, cwd):
+    import subprocess
+
     done = subprocess.run(
         ["bash", "-c", spec["run"]], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
     )
@@ -70,6 +73,9 @@ def command(spec, cwd):
 
 
 def http(spec):
+    import urllib.error
+    import urllib.request
+
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(spec["url"], timeout=10) as answer:
@@ -83,6 +89,9 @@ def http(spec):
 
 
 def digest(pattern):
+    import glob
+    import hashlib
+
     total = hashlib.sha256()
     for path in sorted(
         glob.glob(pattern, recursive=True, include_hidden=True)
@@ -102,11 +111,71 @@ def digest(pattern):
 
 
 def script(source, environment, cwd):
-    done = subprocess.run(
-        [sys.executable, "-I", "-"], input=source.encode(), env={**os.environ, **environment}, cwd=cwd,
-        capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
-    return done.returncode == 0, (done.stdout + done.stderr).decode("utf-8", "replace")
+    """Runs a check's script in a process of its own: exit code 0 holds, what it prints is the evidence."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os._exit(played(source, environment, cwd, writing))
+    os.close(writing)
+    with open(reading, "rb", buffering=0) as output:
+        status, seen = watched(child, output)
+    if status is None:
+        seen += b"\nno end after %d s" % SCRIPT_TIMEOUT_S
+    return status == 0, seen.decode("utf-8", "replace")
+
+
+def played(source, environment, cwd, output):
+    """The exit code of `source`, run as a program of its own in this (forked) process."""
+    code = 1
+    try:
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for target, handle in ((0, nothing), (1, output), (2, output)):
+            os.dup2(handle, target)
+        os.environ.update(environment)
+        os.chdir(cwd)
+        sys.argv = ["-"]
+        exec(compile(source, "<script>", "exec"), {"__name__": "__main__"})
+        code = 0
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.stderr.write(end.code + "\n")
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code & 0xFF
+
+
+def watched(child, output):
+    """The exit status of `child`, None where its time was up and it was killed with its session, and what it printed."""
+    seen, until = b"", time.monotonic() + SCRIPT_TIMEOUT_S
+    os.set_blocking(output.fileno(), False)
+    process = os.pidfd_open(child)
+    poller = select.poll()
+    poller.register(process, select.POLLIN)
+    poller.register(output, select.POLLIN)
+    late = over = False
+    while not (late or over):
+        ready = [handle for handle, _ in poller.poll(max(0.0, until - time.monotonic()) * 1000)]
+        late, over = not ready, process in ready
+        if (
+            over or output.fileno() in ready
+        ):  # a background child may hold the pipe for ever: the script's own end counts
+            more = output.read(65536)
+            while more:
+                seen = (seen + more)[:4_000_000]
+                more = output.read(65536)
+            if more == b"" and not over:
+                poller.unregister(output)
+    os.close(process)
+    if late:
+        os.killpg(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return (None if late else status), seen
 
 
 def one(item):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -124,9 +123,9 @@ def _todo(run: StageRun, domain: str) -> tuple[list[tuple[str, str]], int]:
 
 
 async def _replay_all(run: StageRun, domain: str, todo: Sequence[tuple[str, str]], journal: Journal) -> list[str]:
-    """Replay, as many at once as there are processors; returns the dialogues whose workspaces kept dying."""
+    """Replay, as many at once as there are live sessions; returns the dialogues whose workspaces kept dying."""
     backend = open_backend(run.settings.workspace_backend)
-    gate = asyncio.Semaphore(os.cpu_count() or 1)
+    gate = asyncio.Semaphore(run.settings.max_concurrent_sessions)
     done = 0
     died: list[str] = []
     troubles: list[WorkspaceError] = []
