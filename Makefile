@@ -1,6 +1,8 @@
 # `make demo` and `make test` do all their own set-up: see .ci/setup.
 export DAGSTER_HOME := $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
+# Packages are installed uncompiled: what a run imports is compiled once and kept, not again in every process.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long ui lint clean
 

@@ -149,6 +149,7 @@ class Ledger:
 def load_litellm() -> ModuleType:
     """litellm, imported on first use (seconds of CPU) and set up; import it by no other way."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import fetches prices from the network
+    os.environ.setdefault("MAX_BASE64_LENGTH_FOR_LOGGING", "0")  # else every call's messages are searched for pictures
     import litellm
 
     litellm.telemetry = False
