@@ -4,9 +4,14 @@ import dagster as dg
 
 from ise_assets.settings import load_settings
 
+once = (
+    dg.AutomationCondition.missing()
+    & ~dg.AutomationCondition.in_progress()
+    & ~dg.AutomationCondition.execution_failed()
+).with_label("when it is not there yet")
 flow = dg.AutomationCondition.eager().with_label("whenever something above is new")
 report_what_there_is = (
-    dg.AutomationCondition.any_deps_updated()
+    dg.AutomationCondition.any_deps_updated().since_last_handled()
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 ).with_label("over what there is")

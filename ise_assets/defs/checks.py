@@ -65,6 +65,7 @@ diverse_enough = _domain_check(
     "diverse_enough",
     "The domain's Vendi Score is not below the floor (ISE_VENDI_FLOOR).",
     lambda warehouse, settings, domain: checks.vendi_floor(warehouse, domain, settings.vendi_floor),
+    blocking=False,
 )
 sessions_unique = _domain_check(
     simulated_dialogues,

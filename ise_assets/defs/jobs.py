@@ -19,7 +19,7 @@ all_assets = dg.define_asset_job(
     "all_assets",
     selection=dg.AssetSelection.assets(*_PARTITIONED),
     partitions_def=domains,
-    description="One domain from the intent pool to the SFT split.",
+    description="One domain or all ten, from the intent pool to the SFT split; persona_pool and task_catalog come first.",
 )
 one_stage = [
     dg.define_asset_job(

@@ -12,6 +12,7 @@ from ise_assets.warehouse import Warehouse
     target=dg.AssetSelection.assets(persona_pool),
     minimum_interval_seconds=20,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Takes in persona lists (JSONL, CSV, Parquet) dropped into the folder `personas` of ISE_HOME.",
 )
 def persona_lists(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Requests `persona_pool` when a list in the watched folder is not in the pool yet (by content hash)."""
@@ -20,7 +21,8 @@ def persona_lists(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     if not new:
         return dg.SkipReason(f"no new persona list in {settings.personas_dir}")
     key = "; ".join(f"{path.name} {sha256[:16]}" for path, sha256 in new)
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key, tags={"persona_lists": key[:200]})])
+    request = dg.RunRequest(run_key=key, asset_selection=[persona_pool.key], tags={"persona_lists": key[:200]})
+    return dg.SensorResult(run_requests=[request])
 
 
 carry_on = dg.AutomationConditionSensorDefinition(

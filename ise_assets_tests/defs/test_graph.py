@@ -51,11 +51,20 @@ def test_every_asset_has_a_description_a_group_and_a_check_or_a_report(graph: As
         assert node.group_name in ("intent", "simulate", "execute", "train")
 
 
+def test_every_asset_names_its_table_and_the_columns(graph: AssetGraph) -> None:
+    for key in graph.materializable_asset_keys:
+        metadata = graph.get(key).metadata
+        columns = [column.name for column in metadata["dagster/column_schema"].schema.columns]
+        assert metadata["dagster/table_name"].value == f"main.{key.to_user_string()}"
+        assert {"run_id", "written_at"} < set(columns)
+        assert ("domain" in columns) == (key.to_user_string() not in UNPARTITIONED - {"task_catalog"})
+
+
 def test_checks_are_partitioned_like_their_assets_and_most_of_them_block(graph: AssetGraph) -> None:
     keys = graph.asset_check_keys
     assert len(keys) == 13
     blocking = [key for key in keys if graph.get_check_spec(key).blocking]
-    assert {key.name for key in keys} - {key.name for key in blocking} == {"accepted_enough"}
+    assert {key.name for key in keys} - {key.name for key in blocking} == {"accepted_enough", "diverse_enough"}
 
 
 def test_the_sensors_run_by_default() -> None:
@@ -79,4 +88,6 @@ def test_metadata_shows_figures_tables_and_text_as_what_they_are() -> None:
     assert isinstance(value_of("mean", 0.5), dg.FloatMetadataValue)
     assert isinstance(value_of("by_domain", {"a": 1}), dg.JsonMetadataValue)
     assert isinstance(value_of("note", "<script>"), dg.TextMetadataValue)
+    assert isinstance(value_of("malformed_example", "two\n# lines"), dg.TextMetadataValue)
+    assert isinstance(value_of("problem_report", "| file |"), dg.MarkdownMetadataValue)
     assert value_of("nothing", None).value == "none"

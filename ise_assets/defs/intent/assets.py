@@ -1,10 +1,13 @@
 """Stage I as assets: personas and scenarios become a pool of diverse intents."""
 
+from typing import Any
+
 import dagster as dg
 
-from ise_assets.defs.automation import flow, flow_unless_paid, report_what_there_is
+from ise_assets.defs.automation import flow, flow_unless_paid, once, report_what_there_is
 from ise_assets.defs.partitions import domains
-from ise_assets.defs.stage import Pipeline, StageConfig, result_of
+from ise_assets.defs.stage import CALLS_MODELS, Pipeline, StageConfig, carry_out
+from ise_assets.defs.tables import described
 from ise_assets.intent.catalog import record_catalog
 from ise_assets.intent.dedup import dedup_domain
 from ise_assets.intent.diversity import report_domain, report_pool
@@ -12,25 +15,40 @@ from ise_assets.intent.embedding import embed_pool
 from ise_assets.intent.personas import take_in
 from ise_assets.intent.pool import write_intents
 from ise_assets.llm import check_models
+from ise_assets.stage import StageRun
 
 GROUP = "intent"
 
 
-@dg.asset(group_name=GROUP, kinds={"duckdb", "pandas"}, code_version="1")
+@dg.asset(group_name=GROUP, kinds={"duckdb"}, metadata=described("persona_pool"), code_version="1")
 def persona_pool(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
-    """The union of all persona lists: the shipped ones and those dropped into the watched folder."""
-    return result_of(take_in(pipeline.stage(context)), rows="personas")
+    """Everybody in any persona list, once: the shipped lists and those dropped into the folder `personas`.
+
+    A new list only adds. Its bad rows are in `problem_report`, with file, line and remedy.
+    """
+    return carry_out(context, pipeline, take_in)
 
 
-@dg.asset(group_name=GROUP, kinds={"duckdb", "yaml"}, code_version="1")
+@dg.asset(
+    group_name=GROUP,
+    kinds={"duckdb", "yaml"},
+    metadata=described("task_catalog"),
+    automation_condition=once,
+    code_version="1",
+)
 def task_catalog(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
-    """Every version of every scenario: seed, subgoals, acceptance checks, solution, slips."""
-    return result_of(record_catalog(pipeline.stage(context)), rows="scenarios")
+    """Every version of every scenario: seed, subgoals, acceptance checks, solution, slips.
+
+    Materialize it again after the scenario files changed. Intents keep the version they were drawn from.
+    """
+    return carry_out(context, pipeline, record_catalog)
 
 
 @dg.asset(
     group_name=GROUP,
     kinds={"duckdb", "litellm"},
+    tags=CALLS_MODELS,
+    metadata=described("intent_pool"),
     partitions_def=domains,
     deps=[persona_pool, task_catalog],
     automation_condition=flow_unless_paid(),
@@ -38,14 +56,21 @@ def task_catalog(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Ma
 )
 def intent_pool(context: dg.AssetExecutionContext, config: StageConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Persona x domain x task x complexity, drawn by seed and put into the persona's words; each written once."""
-    run = pipeline.stage(context, config)
-    check_models(run.settings)
-    return result_of(write_intents(run, context.partition_key), rows="intents")
+
+    def work(run: StageRun) -> dict[str, Any]:
+        check_models(run.settings)
+        summary = write_intents(run, context.partition_key)
+        if not summary["personas"]:
+            raise dg.Failure("persona_pool is empty, so there is nobody to have intents: materialize persona_pool")
+        return summary
+
+    return carry_out(context, pipeline, work, config)
 
 
 @dg.asset(
     group_name=GROUP,
     kinds={"duckdb", "pytorch"},
+    metadata=described("intent_embeddings"),
     partitions_def=domains,
     deps=[intent_pool],
     automation_condition=flow,
@@ -53,42 +78,48 @@ def intent_pool(context: dg.AssetExecutionContext, config: StageConfig, pipeline
 )
 def intent_embeddings(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
     """Unit vectors of the utterances; the same text is never computed twice."""
-    return result_of(embed_pool(pipeline.stage(context), context.partition_key))
+    return carry_out(context, pipeline, lambda run: embed_pool(run, context.partition_key))
 
 
 @dg.asset(
     group_name=GROUP,
     kinds={"duckdb"},
+    metadata=described("deduped_pool"),
     partitions_def=domains,
     deps=[intent_embeddings],
     automation_condition=flow,
     code_version="1",
 )
 def deduped_pool(context: dg.AssetExecutionContext, config: StageConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """The kept intents: exact and semantic duplicates over all domains are dropped, each naming what it duplicates."""
-    return result_of(dedup_domain(pipeline.stage(context, config), context.partition_key))
+    """The kept intents: exact and semantic duplicates over all domains are dropped.
+
+    Each drop names what it duplicates, in the table `dropped_duplicates`. What was kept stays kept, whatever comes later.
+    """
+    return carry_out(context, pipeline, lambda run: dedup_domain(run, context.partition_key), config)
 
 
 @dg.asset(
     group_name=GROUP,
     kinds={"duckdb"},
+    metadata=described("diversity_report"),
     partitions_def=domains,
     deps=[deduped_pool],
     automation_condition=flow,
     code_version="1",
 )
 def diversity_report(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
-    """One domain's Vendi Score, Distinct-n, coverage and neighbours."""
-    return result_of(report_domain(pipeline.stage(context), context.partition_key))
+    """One domain's Vendi Score, Distinct-n, coverage and neighbours, with a picture."""
+    return carry_out(context, pipeline, lambda run: report_domain(run, context.partition_key))
 
 
 @dg.asset(
     group_name=GROUP,
     kinds={"duckdb"},
+    metadata=described("pool_diversity"),
     deps=[deduped_pool],
     automation_condition=report_what_there_is,
     code_version="1",
 )
 def pool_diversity(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
-    """The whole pool's Vendi Score with its curve beside ISE's, and a map of the pool."""
-    return result_of(report_pool(pipeline.stage(context)))
+    """The whole pool's Vendi Score with its curve beside ISE's, and a map of the pool; `report` is the page to read."""
+    return carry_out(context, pipeline, report_pool)

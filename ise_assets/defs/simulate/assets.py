@@ -5,14 +5,16 @@ import dagster as dg
 from ise_assets.defs.automation import flow_unless_paid
 from ise_assets.defs.intent.assets import deduped_pool
 from ise_assets.defs.partitions import domains
-from ise_assets.defs.stage import Pipeline, StageConfig, result_of
-from ise_assets.llm import check_models
+from ise_assets.defs.stage import CALLS_MODELS, RUNS_WORKSPACES, Pipeline, StageConfig, carry_out
+from ise_assets.defs.tables import described
 from ise_assets.simulate.stage import simulate_domain
 
 
 @dg.asset(
     group_name="simulate",
     kinds={"duckdb", "litellm"},
+    tags={**CALLS_MODELS, **RUNS_WORKSPACES},
+    metadata=described("simulated_dialogues"),
     partitions_def=domains,
     deps=[deduped_pool],
     automation_condition=flow_unless_paid(),
@@ -22,7 +24,8 @@ from ise_assets.simulate.stage import simulate_domain
 def simulated_dialogues(
     context: dg.AssetExecutionContext, config: StageConfig, pipeline: Pipeline
 ) -> dg.MaterializeResult:
-    """Multi-turn delegation that really happened: what the agent model was sent and returned, every tool call live."""
-    run = pipeline.stage(context, config)
-    check_models(run.settings)
-    return result_of(simulate_domain(run, context.partition_key), rows="sessions")
+    """Multi-turn delegation that really happened: what the agent model was sent and returned, every tool call live.
+
+    One session per kept intent and rollout; a run does those that are missing. `sample_session` is one to read.
+    """
+    return carry_out(context, pipeline, lambda run: simulate_domain(run, context.partition_key), config)
