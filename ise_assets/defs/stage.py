@@ -13,7 +13,6 @@ from pydantic import Field
 from ise_assets.checks import CheckOutcome, not_empty
 from ise_assets.defs import markdown
 from ise_assets.settings import Settings, load_settings
-from ise_assets.simulate.scripted.provider import register
 from ise_assets.stage import StageRun
 from ise_assets.warehouse import Warehouse
 
@@ -50,7 +49,6 @@ class Pipeline(dg.ConfigurableResource):
 
     def stage(self, context: dg.AssetExecutionContext, config: StageConfig | None = None) -> StageRun:
         """What a stage function is handed."""
-        register()
         settings = self.settings()
         return StageRun(
             warehouse=Warehouse(settings.warehouse_path),
