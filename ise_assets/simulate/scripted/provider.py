@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from ise_assets.llm import SCRIPTED_PROVIDER, load_litellm, register_provider
+from ise_assets.settings import SCRIPTED_MODEL
 
 _CHARS_PER_TOKEN = 4
 
@@ -26,7 +27,8 @@ def register() -> None:
 
 @cache
 def _handler() -> Any:
-    load_litellm()
+    price = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0}  # unknown, it would be looked for at every call
+    load_litellm().register_model({SCRIPTED_MODEL: {"litellm_provider": SCRIPTED_PROVIDER, "mode": "chat", **price}})
     from litellm.llms.custom_llm import CustomLLM
     from litellm.types.utils import Choices, Message, ModelResponse, Usage
 
