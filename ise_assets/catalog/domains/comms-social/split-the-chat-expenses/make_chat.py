@@ -30,6 +30,8 @@ def shown(cents):
 
 
 messages.append({"id": 1000, "type": "service", "date": "2026-01-10T09:00:00", "actor": people[0], "action": "create_group", "text": ""})
+for who in people:
+    add(who, rng.choice(["Hi all", "I'm in!", "🎒 packed", "Hallo zusammen"]))
 for number in range(p["count"]):
     for _ in range(rng.randint(0, 3)):
         add(rng.choice(people), rng.choice(talk))
