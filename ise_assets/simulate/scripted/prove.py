@@ -38,6 +38,7 @@ REHEARSALS = 10
 FIRST_REHEARSAL = 1000
 MIN_SLIPS = 2
 
+_QUOTED_PATH = re.compile(r"'(/home/user/[^'\n*?$]+)'")
 _PATH = re.compile(r"/home/user(?:/[^\s'\"`;|&<>()\[\]{}$*?,:=\\]+)+")
 _HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)(\w+)\1(.*)\n(?:.*\n)*?[ \t]*\2[ \t]*$", re.MULTILINE)
 _PROGRAM = re.compile(r"[A-Za-z][\w.+-]*")
@@ -288,7 +289,7 @@ async def _play(
 def _clairvoyance(arguments: Mapping[str, Any], seen: str, name: str) -> list[str]:
     named = str(arguments.get("command") or arguments.get("path") or arguments.get("url") or "")
     problems = []
-    for path in _PATH.findall(named):
+    for path in [*_QUOTED_PATH.findall(named), *_PATH.findall(_QUOTED_PATH.sub("", named))]:
         path = path.rstrip("/.")
         parent, _, leaf = path.rpartition("/")
         known = _joined(path, seen) or (parent in seen and (">" in named or leaf == ""))
