@@ -4,11 +4,14 @@ import dagster as dg
 
 from ise_assets.settings import load_settings
 
-once = (
-    dg.AutomationCondition.missing()
+as_the_code = (
+    (
+        dg.AutomationCondition.missing()
+        | dg.AutomationCondition.code_version_changed().since(dg.AutomationCondition.newly_requested())
+    )
     & ~dg.AutomationCondition.in_progress()
     & ~dg.AutomationCondition.execution_failed()
-).with_label("when it is not there yet")
+).with_label("when missing, and when the files behind it changed")
 flow = dg.AutomationCondition.eager().with_label("whenever something above is new")
 report_what_there_is = (
     dg.AutomationCondition.any_deps_updated().since_last_handled()

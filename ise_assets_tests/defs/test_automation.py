@@ -1,11 +1,13 @@
 """What is asked for by itself, and how often: evaluated on an instance in memory, without a run."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from ise_assets.definitions import defs
+from ise_assets.defs.intent.assets import files_version
 from ise_assets.intent.models import DOMAINS
 
 CHAIN = (
@@ -66,3 +68,20 @@ def test_a_list_asks_for_each_domain_once_and_for_one_report_of_the_pool(daemon:
     assert daemon.tick() == {}
     daemon.happens("persona_pool")
     assert daemon.tick() == {name: set(DOMAINS) for name in CHAIN}
+
+
+def test_changed_scenario_files_renew_the_catalogue(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon.tick()
+    daemon.happens("task_catalog")
+    daemon.tick()
+    (tmp_path / "domains" / "file-io").mkdir(parents=True)
+    (tmp_path / "domains" / "file-io" / "mine.yaml").write_text("name: mine")
+    monkeypatch.setenv("ISE_CATALOG", str(tmp_path))
+    version = files_version()
+    (catalogue,) = [asset for asset in daemon.defs.assets or () if asset.key == dg.AssetKey("task_catalog")]
+    changed = catalogue.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version))
+    daemon.defs = dg.Definitions(assets=[changed], resources=daemon.defs.resources)
+    assert daemon.tick() == {"task_catalog": {None}}
+    assert daemon.tick() == {}

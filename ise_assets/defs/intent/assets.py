@@ -1,14 +1,17 @@
 """Stage I as assets: personas and scenarios become a pool of diverse intents."""
 
+import hashlib
+import os
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from ise_assets.defs.automation import flow, flow_unless_paid, once, report_what_there_is
+from ise_assets.defs.automation import as_the_code, flow, flow_unless_paid, report_what_there_is
 from ise_assets.defs.partitions import domains
 from ise_assets.defs.stage import CALLS_MODELS, Pipeline, StageConfig, carry_out
 from ise_assets.defs.tables import described
-from ise_assets.intent.catalog import record_catalog
+from ise_assets.intent.catalog import SHIPPED, record_catalog
 from ise_assets.intent.dedup import dedup_domain
 from ise_assets.intent.diversity import report_domain, report_pool
 from ise_assets.intent.embedding import embed_pool
@@ -18,6 +21,17 @@ from ise_assets.llm import check_models
 from ise_assets.stage import StageRun
 
 GROUP = "intent"
+
+
+def files_version() -> str:
+    """Hash of the scenario files: with another one the catalogue in the warehouse is not theirs any more."""
+    digest = hashlib.sha256()
+    own = os.environ.get("ISE_CATALOG")
+    for folder in (SHIPPED, Path(own)) if own else (SHIPPED,):
+        for path in sorted((folder / "domains").glob("*/**/*.*")):
+            if path.suffix in (".yaml", ".py"):
+                digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @dg.asset(group_name=GROUP, kinds={"duckdb"}, metadata=described("persona_pool"), code_version="1")
@@ -33,13 +47,13 @@ def persona_pool(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Ma
     group_name=GROUP,
     kinds={"duckdb", "yaml"},
     metadata=described("task_catalog"),
-    automation_condition=once,
-    code_version="1",
+    automation_condition=as_the_code,
+    code_version=files_version(),
 )
 def task_catalog(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
     """Every version of every scenario: seed, subgoals, acceptance checks, solution, slips.
 
-    Materialize it again after the scenario files changed. Intents keep the version they were drawn from.
+    Its code version is a hash of the scenario files. Intents keep the version they were drawn from.
     """
     return carry_out(context, pipeline, record_catalog)
 
