@@ -27,9 +27,12 @@ import os
 import statistics
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SUMMARIES = {{"median": statistics.median, "highest": max, "lowest": min}}
 parser = argparse.ArgumentParser(prog="report.py")
 parser.add_argument("--month", required=True, help="like 2025-07")
-month = parser.parse_args().month
+parser.add_argument("--by", choices=SUMMARIES, default="median", help="what is told of a place's readings")
+options = parser.parse_args()
+month = options.month
 with open(os.path.join(HERE, "places.json"), encoding="utf-8") as handle:
     places = json.load(handle)
 with open(os.path.join(HERE, "readings.csv"), encoding="utf-8", newline="") as handle:
@@ -43,7 +46,7 @@ for row in rows:
 for code, name in places.items():
     of = readings.get(code)
     if of:
-        print("%s;%.2f;%d/%d" % (name, statistics.median(of.values()), len(of), days))
+        print("%s;%.2f;%d/%d" % (name, SUMMARIES[options.by](of.values()), len(of), days))
 ''',
 )
 put(
