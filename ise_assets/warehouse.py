@@ -30,8 +30,21 @@ _OPEN_TIMEOUT_S = 60.0
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
 
 
-class WarehouseBusy(RuntimeError):
+Migration = Callable[[duckdb.DuckDBPyConnection], None]
+MIGRATIONS: dict[int, Migration] = {}
+"""What turns the tables of version n - 1 into those of version n, by n; new tables need none."""
+
+
+class WarehouseError(RuntimeError):
+    """The warehouse cannot be read or written; the message names the file, the reason and what to do."""
+
+
+class WarehouseBusy(WarehouseError):
     """Another process kept the warehouse open for writing longer than we wait."""
+
+
+class WarehouseTooNew(WarehouseError):
+    """The file was written by a newer version of this program, which this one does not understand."""
 
 
 @cache
@@ -60,22 +73,29 @@ class Warehouse:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).absolute()
         self._lock_path = self.path.with_name(self.path.name + ".lock")
+        self._current = False
 
     def write(self, fn: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `fn(connection)` in one transaction, alone; an exception rolls everything back.
 
         Raises:
             WarehouseBusy: another program (a DuckDB CLI, say) holds the file open.
+            WarehouseTooNew: a newer version of this program has written the file; nothing was changed.
+            WarehouseError: the file is none of DuckDB's, or cannot be written (a full disk, missing permission).
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock():
+            if not self._exists():
+                self._create()
             connection = self._open(read_only=False)
             try:
                 connection.execute("BEGIN")
-                _migrate(connection)
+                _migrate(connection, self.path)
                 result = fn(connection)
                 connection.execute("COMMIT")
                 return result
+            except (duckdb.IOException, duckdb.FatalException) as error:
+                _rollback(connection)
+                raise self._unwritable(error) from error
             except BaseException:
                 _rollback(connection)
                 raise
@@ -119,9 +139,35 @@ class Warehouse:
         return target
 
     def _reader(self) -> duckdb.DuckDBPyConnection:
-        if not self.path.exists():
+        if not self._exists():
             self.write(lambda connection: None)
+        if not self._current:
+            connection = self._open(read_only=True)
+            try:
+                found = _version(connection, self.path)
+            finally:
+                connection.close()
+            if found != SCHEMA_VERSION:
+                self.write(lambda connection: None)
+            self._current = True
         return self._open(read_only=True)
+
+    def _exists(self) -> bool:
+        return self.path.exists() and self.path.stat().st_size > 0
+
+    def _create(self) -> None:
+        """Make the file with its tables under another name first: DuckDB refuses one whose making was cut short."""
+        for left in self.path.parent.glob(f"{self.path.name}.part*"):
+            left.unlink()
+        part = Warehouse(self.path.with_name(f"{self.path.name}.part"))
+        connection = part._open(read_only=False)
+        try:
+            _migrate(connection, self.path)
+        except (duckdb.IOException, duckdb.FatalException) as error:
+            raise self._unwritable(error) from error
+        finally:
+            connection.close()
+        part.path.replace(self.path)
 
     def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         deadline = time.monotonic() + _OPEN_TIMEOUT_S
@@ -130,8 +176,10 @@ class Warehouse:
                 config = {} if read_only else _CONFIG
                 return duckdb.connect(str(self.path), read_only=read_only, config=config)
             except (duckdb.IOException, duckdb.ConnectionException) as error:
-                transient = "lock" in str(error).lower() or isinstance(error, duckdb.ConnectionException)
-                if not transient or time.monotonic() > deadline:
+                # a ConnectionException: this process has it open for reading, in another thread
+                if not isinstance(error, duckdb.ConnectionException) and "set lock on file" not in str(error):
+                    raise self._unwritable(error) from error
+                if time.monotonic() > deadline:
                     raise WarehouseBusy(
                         f"{self.path} could not be opened for {_OPEN_TIMEOUT_S:.0f} s: {error}. "
                         "Close other programs that have it open (DuckDB CLI, notebooks), or read the published "
@@ -139,9 +187,20 @@ class Warehouse:
                     ) from error
                 time.sleep(random.uniform(0.005, 0.05))
 
+    def _unwritable(self, error: Exception) -> WarehouseError:
+        return WarehouseError(
+            f"{self.path} cannot be opened or written: {error}. See that the disk has room, that the file is a DuckDB "
+            "warehouse and that this user may write to its folder; what was written before is kept."
+        )
+
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        with open(self._lock_path, "a") as handle:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = self._lock_path.open("a")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             try:
                 yield
@@ -171,18 +230,39 @@ def rows_to_arrow(connection: duckdb.DuckDBPyConnection, table: str, rows: Seque
     return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
 
 
-def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    known = connection.execute(
-        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'schema_version'"
-    ).fetchone()
-    if known and known[0]:
-        version = connection.execute("SELECT max(version) FROM schema_version").fetchone()
-        if version and version[0] == SCHEMA_VERSION:
-            return
+def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Bring the tables to `SCHEMA_VERSION`, in the caller's transaction: all of it or nothing."""
+    found = _version(connection, path)
+    if found == SCHEMA_VERSION:
+        return
+    for version in range(found + 1, SCHEMA_VERSION + 1) if found is not None else ():
+        if version in MIGRATIONS:
+            MIGRATIONS[version](connection)
     for statement in _schema():
         connection.execute(statement)
     connection.execute("DELETE FROM schema_version")
     connection.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA_VERSION])
+
+
+def _version(connection: duckdb.DuckDBPyConnection, path: Path) -> int | None:
+    """The version of the tables, None in a file without any.
+
+    Raises:
+        WarehouseTooNew: it is one that this program does not know.
+    """
+    known = connection.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'schema_version'"
+    ).fetchone()
+    if not known or not known[0]:
+        return None
+    row = connection.execute("SELECT max(version) FROM schema_version").fetchone()
+    version: int | None = row[0] if row else None
+    if version is not None and version > SCHEMA_VERSION:
+        raise WarehouseTooNew(
+            f"{path} was written by a newer version of ise_assets (schema {version}; this one knows up to "
+            f"{SCHEMA_VERSION}). Nothing was changed. Update ise_assets, or name another file in ISE_WAREHOUSE."
+        )
+    return version
 
 
 def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
