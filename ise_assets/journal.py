@@ -5,20 +5,30 @@ One SQLite file (WAL, synchronous=FULL) per asset and domain. The warehouse is f
 
 from __future__ import annotations
 
+import fcntl
 import json
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
+
+_LOG = logging.getLogger(__name__)
 
 
 class Journal:
-    """Finished items by id. Appending the same id again replaces it; one process at a time writes."""
+    """Finished items by id. Appending the same id again replaces it.
+
+    `ids` only looks. Whoever reads the items or changes them has the journal until it is closed, and whoever comes second
+    waits for it, so that two runs of the same asset and domain never do the same work twice. The lock is the kernel's:
+    it goes with its process, however that ends.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock: TextIO | None = None
         self._connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
@@ -28,6 +38,7 @@ class Journal:
 
     def append(self, item_id: str, body: dict[str, Any], kind: str = "item") -> None:
         """Write one finished item; it is on disk when this returns."""
+        self._claim()
         self._connection.execute(
             "INSERT OR REPLACE INTO items (id, kind, body) VALUES (?, ?, ?)",
             (item_id, kind, json.dumps(body, ensure_ascii=True)),
@@ -39,6 +50,7 @@ class Journal:
 
     def items(self, kind: str = "item") -> Iterator[tuple[str, dict[str, Any]]]:
         """(id, body) of every item, in the order written."""
+        self._claim()
         for item_id, body in self._connection.execute(
             "SELECT id, body FROM items WHERE kind = ? ORDER BY rowid", (kind,)
         ):
@@ -46,6 +58,7 @@ class Journal:
 
     def forget(self, ids: Iterable[str]) -> None:
         """Drop items that are safe in the warehouse."""
+        self._claim()
         with self._connection:
             self._connection.execute("BEGIN")
             self._connection.executemany("DELETE FROM items WHERE id = ?", [(item,) for item in ids])
@@ -53,6 +66,18 @@ class Journal:
     def close(self) -> None:
         """Close the file; what was appended stays."""
         self._connection.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def _claim(self) -> None:
+        if self._lock is not None:
+            return
+        self._lock = self.path.with_name(self.path.name + ".lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _LOG.warning("%s is in use: another run does the same work; waiting until it ends", self.path)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def __enter__(self) -> Journal:
         return self
