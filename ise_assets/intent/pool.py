@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,13 +20,15 @@ from ise_assets.intent.sampler import SAMPLER_VERSION, Frame, instantiate, sampl
 from ise_assets.intent.template import context_of, render
 from ise_assets.intent.writer import Brief, compose, write_utterance
 from ise_assets.journal import Journal
-from ise_assets.llm import Ledger
+from ise_assets.llm import Ledger, ModelFailure, close_clients
 from ise_assets.settings import SCRIPTED_MODEL
 from ise_assets.stage import StageRun
 from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
 INTENT_VERSION = 1
 _WRITERS_AT_ONCE = 16
+_CHUNK = 500
+_SAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -122,36 +125,83 @@ def build_intent(plan: Plan, utterance: str, writer_model: str) -> Intent:
 
 
 def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
-    """The intent_pool asset's work: sample and write the domain's intents that are not in the pool yet."""
+    """The intent_pool asset's work: sample and write the domain's intents that are not in the pool yet.
+
+    It goes in chunks, each stored in one transaction, so that a pool of any size is never in memory whole. What a model has
+    written is journaled at once and stored even when a later call fails for good; the failure is raised after that.
+
+    Raises:
+        ModelError, ModelUnavailable: the writer model does not answer; finished utterances are in the pool.
+    """
     warehouse, settings = run.warehouse, run.settings
     personas = load_personas(warehouse)
     catalog = load_catalog()
-    existing = {row["id"]: row["utterance"] for row in warehouse.rows(sql("intent/select_intent_texts"))}
-    frames = [
-        (sample_frame(settings.seed, persona.id, k), persona)
-        for persona in personas
-        for k in range(settings.intents_per_persona)
-    ]
-    missing = [(f, p) for f, p in frames if f.domains[0] == domain and f.intent_id not in existing]
-    run.progress(0, len(missing), "intents written")
-    plans = [plan_intent(frame, persona, catalog) for frame, persona in missing]
-    journal = Journal(settings.journals_dir / "intent_pool" / f"{domain}.sqlite")
-    with journal:
-        intents, ledger_rows = asyncio.run(_write_all(run, plans, set(existing.values()), journal))
-        _store(run, domain, intents, ledger_rows)
-        journal.forget(journal.ids())
+    deadline = time.monotonic() + 60 * settings.max_minutes_per_run if settings.max_minutes_per_run else float("inf")
+    tally = _Tally()
+    with Journal(settings.journals_dir / "intent_pool" / f"{domain}.sqlite") as journal:
+        finished = dict(journal.items())  # read first: from here on no other run writes this domain
+        taken, known = set(), set()
+        for row in warehouse.rows(sql("intent/select_intent_texts")):
+            known.add(row["id"])
+            taken.add(row["utterance"])
+        missing = list(_frames_missing(run, domain, personas, known))
+        run.progress(0, len(missing), "intents written")
+        for start in range(0, len(missing), _CHUNK):
+            if time.monotonic() > deadline:
+                break
+            plans = [plan_intent(frame, persona, catalog) for frame, persona in missing[start : start + _CHUNK]]
+            calls: list[dict[str, Any]] = []
+            try:
+                asyncio.run(_write(run, plans, finished, calls, journal, len(missing), start))
+            finally:
+                written = [plan for plan in plans if plan.frame.intent_id in finished]
+                bodies = [finished.pop(plan.frame.intent_id) for plan in written]
+                _store(run, domain, _intents(written, bodies, taken, tally), bodies, calls)
+                journal.forget(plan.frame.intent_id for plan in written)
+        journal.forget(known & finished.keys())  # a kill came between storing and forgetting
     rows = warehouse.rows(sql("intent/count_intents"), [domain])
     return {
         "intents": sum(row["n"] for row in rows),
-        "new_intents": len(intents),
+        "new_intents": tally.count,
+        "remaining": len(missing) - tally.count,
         "personas": len(personas),
         "by_complexity": {row["complexity"]: row["n"] for row in rows},
-        "mean_domains": _mean([len(i.domains) for i in intents]),
-        "mean_tasks": _mean([len(i.tasks) for i in intents]),
-        "mean_subgoals": _mean([len(i.subgoals) for i in intents]),
-        "writers": dict(Counter(intent.writer_model for intent in intents)),
-        "sample_utterances": [intent.utterance for intent in intents[:5]],
+        "mean_domains": tally.mean("domains"),
+        "mean_tasks": tally.mean("tasks"),
+        "mean_subgoals": tally.mean("subgoals"),
+        "writers": dict(tally.writers),
+        "sample_utterances": tally.samples,
     }
+
+
+@dataclass
+class _Tally:
+    """What a run says of the intents it has written."""
+
+    count: int = 0
+    sums: Counter[str] = field(default_factory=Counter)
+    writers: Counter[str] = field(default_factory=Counter)
+    samples: list[str] = field(default_factory=list)
+
+    def add(self, intent: Intent) -> None:
+        self.count += 1
+        self.sums.update(domains=len(intent.domains), tasks=len(intent.tasks), subgoals=len(intent.subgoals))
+        self.writers[intent.writer_model] += 1
+        if len(self.samples) < _SAMPLES:
+            self.samples.append(intent.utterance)
+
+    def mean(self, name: str) -> float:
+        return round(self.sums[name] / self.count, 3) if self.count else 0.0
+
+
+def _frames_missing(
+    run: StageRun, domain: str, personas: Sequence[Persona], known: Set[str]
+) -> Iterator[tuple[Frame, Persona]]:
+    for persona in personas:
+        for k in range(run.settings.intents_per_persona):
+            frame = sample_frame(run.settings.seed, persona.id, k)
+            if frame.domains[0] == domain and frame.intent_id not in known:
+                yield frame, persona
 
 
 def load_intents(warehouse: Warehouse, ids: Sequence[str]) -> list[Intent]:
@@ -166,66 +216,103 @@ def intent_of_row(row: Mapping[str, Any]) -> Intent:
     return Intent.model_validate({**row, **decoded})
 
 
-async def _write_all(
-    run: StageRun, plans: Sequence[Plan], taken: set[str], journal: Journal
-) -> tuple[list[Intent], list[dict[str, Any]]]:
-    finished = dict(journal.items())
-    gate = asyncio.Semaphore(_WRITERS_AT_ONCE)
-    done = 0
+async def _write(
+    run: StageRun,
+    plans: Sequence[Plan],
+    finished: dict[str, dict[str, Any]],
+    calls: list[dict[str, Any]],
+    journal: Journal,
+    total: int,
+    before: int,
+) -> None:
+    """Utterances of `plans` into `finished`, by intent id; calls that gave none are accounted for in `calls`.
 
-    async def one(plan: Plan) -> dict[str, Any]:
+    After the first failure nothing new is asked; what is under way may end, it is paid for.
+    """
+    gate = asyncio.Semaphore(_WRITERS_AT_ONCE)
+    failures: list[Exception] = []
+    done = before
+
+    async def one(plan: Plan) -> None:
         nonlocal done
         identity = plan.frame.intent_id
         if identity not in finished:
             async with gate:
+                if failures:
+                    return
                 ledger = Ledger()
-                written = await write_utterance(plan.brief, identity, identity, run.settings, ledger)
-                calls = ledger.rows(domain=plan.frame.domains[0], run_id=run.run_id, spec_hash=identity)
-                for call in calls:
-                    call["written_at"] = call["written_at"].isoformat()
-                body = {"text": written.text, "writer_model": written.writer_model, "calls": calls}
+                try:
+                    written = await write_utterance(plan.brief, identity, identity, run.settings, ledger)
+                except ModelFailure as error:
+                    failures.append(error)
+                    calls.extend(_ledger_rows(run, plan, ledger))
+                    return
+                body = {
+                    "text": written.text,
+                    "writer_model": written.writer_model,
+                    "calls": _ledger_rows(run, plan, ledger),
+                }
                 if run.settings.intent_model != SCRIPTED_MODEL:
                     journal.append(identity, body)
                 finished[identity] = body
         done += 1
-        run.progress(done, len(plans), "intents written")
-        return finished[identity]
+        run.progress(done, total, "intents written")
 
-    intents: list[Intent] = []
-    calls: list[dict[str, Any]] = []
-    for plan, body in zip(plans, await asyncio.gather(*map(one, plans)), strict=True):
+    try:
+        async with asyncio.TaskGroup() as group:
+            for plan in plans:
+                group.create_task(one(plan))
+    finally:
+        await close_clients()
+    if failures:
+        raise failures[0]
+
+
+def _ledger_rows(run: StageRun, plan: Plan, ledger: Ledger) -> list[dict[str, Any]]:
+    identity = plan.frame.intent_id
+    rows = ledger.rows(domain=plan.frame.domains[0], run_id=run.run_id, spec_hash=identity)
+    return [{**row, "written_at": row["written_at"].isoformat()} for row in rows]
+
+
+def _intents(
+    plans: Sequence[Plan], bodies: Sequence[Mapping[str, Any]], taken: set[str], tally: _Tally
+) -> Iterator[Intent]:
+    """The whole intents; an utterance that is taken is worded again by the scripted writer."""
+    for plan, body in zip(plans, bodies, strict=True):
         text, variant = body["text"], 0
         while text in taken:
             variant += 1
             text = compose(plan.brief, f"{plan.frame.intent_id} {variant}")
         taken.add(text)
-        intents.append(build_intent(plan, text, body["writer_model"]))
-        calls += body["calls"]
-    return intents, calls
+        intent = build_intent(plan, text, body["writer_model"])
+        tally.add(intent)
+        yield intent
 
 
-def _store(run: StageRun, domain: str, intents: Sequence[Intent], calls: Sequence[dict[str, Any]]) -> None:
+def _store(
+    run: StageRun,
+    domain: str,
+    intents: Iterable[Intent],
+    bodies: Sequence[Mapping[str, Any]],
+    calls: Sequence[dict[str, Any]],
+) -> None:
     stamp = {"domain": domain, "run_id": run.run_id, "written_at": datetime.now(UTC)}
     rows = []
     for intent in intents:
-        body = intent.model_dump(mode="json")
+        row = intent.model_dump(mode="json")
         for name in ("seed", "subgoals", "acceptance", "scenario_hashes"):
-            body[name] = json.dumps(body[name], ensure_ascii=False)
-        rows.append({**body, **stamp})
+            row[name] = json.dumps(row[name], ensure_ascii=False)
+        rows.append({**row, **stamp})
+    all_calls = [call for body in bodies for call in body["calls"]] + list(calls)
+    ledger = [{**call, "written_at": datetime.fromisoformat(call["written_at"])} for call in all_calls]
 
     def put(connection: duckdb.DuckDBPyConnection) -> None:
-        replace_rows(connection, "intent_pool", rows_to_arrow(connection, "intent_pool", rows), ["id"])
-        if calls:
-            ledger = [{**call, "written_at": datetime.fromisoformat(call["written_at"])} for call in calls]
-            replace_rows(connection, "llm_calls", rows_to_arrow(connection, "llm_calls", ledger), ["id"])
+        for table, incoming in (("intent_pool", rows), ("llm_calls", ledger)):
+            replace_rows(connection, table, rows_to_arrow(connection, table, incoming), ["id"])
 
-    if rows:
+    if rows or ledger:
         run.warehouse.write(put)
 
 
 def _pick(items: Sequence[str], *salt: str) -> str:
     return items[int(content_hash(*salt), 16) % len(items)]
-
-
-def _mean(values: Sequence[int]) -> float:
-    return round(sum(values) / len(values), 3) if values else 0.0
