@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
+import socket
+import sqlite3
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -35,18 +41,41 @@ DOMAIN_ASSETS = (
     "executed_traces",
     "sft_split",
 )
+HEADINGS = dict(zip(DOMAIN_ASSETS, ("intents", "vectors", "kept", "report", "sessions", "traces", "SFT"), strict=True))
+"""Of the closing table: the assets' own names do not fit into 80 columns."""
+DEMO_PERSONAS_PER_LIST = 21
 _PROJECT_FILES = ("workspace.yaml", "dagster.yaml")
+_PROBLEMS_SHOWN = 5
+_INTERRUPTED = 130
+_PROCESS_TAG = "ise/process"
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    personas_per_list: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            show_default=str(DEMO_PERSONAS_PER_LIST),
+            help="Personas taken of each shipped list; 0 takes all. A later run takes in the rest.",
+        ),
+    ] = None,
+) -> None:
     """The main job on the shipped persona lists: one session to watch, then all ten domains into data/ise.duckdb."""
     settings = _settings()
+    if personas_per_list is None and "shipped_personas_per_list" not in settings.model_fields_set:
+        personas_per_list = DEMO_PERSONAS_PER_LIST
+    if personas_per_list is not None:
+        os.environ["ISE_SHIPPED_PERSONAS_PER_LIST"] = str(personas_per_list)
+        settings = _settings()
+    _require_models(settings)
+    _require_home(settings)
     _require_workspace(settings)
-    _introduce()
-    _show_one_live(settings)
-    _run_pipeline(settings, DOMAINS)
-    _closing(settings)
+    with _explained(settings):
+        _introduce()
+        _show_one_live(settings)
+        _run_pipeline(settings, DOMAINS)
+        _closing(settings, DOMAINS)
 
 
 @app.command()
@@ -72,15 +101,20 @@ def run(
     }
     os.environ.update({name: str(value) for name, value in chosen.items() if value is not None})
     settings = _settings()
-    names = [name.strip() for name in domains.split(",") if name.strip()]
+    names = list(dict.fromkeys(name.strip() for name in domains.split(",") if name.strip()))
     if unknown := [name for name in names if name not in DOMAINS]:
         _stop(f"unknown domain {', '.join(unknown)}; valid: {', '.join(DOMAINS)}")
+    if not names:
+        _stop(f"--domains names no domain; valid: {', '.join(DOMAINS)}")
     _require_models(settings)
+    _require_home(settings)
+    incoming = _incoming(settings, personas or [])
     _require_workspace(settings)
-    for path in personas or []:
-        _adopt(settings, path)
-    _run_pipeline(settings, names, refresh=refresh)
-    _closing(settings)
+    with _explained(settings):
+        for path, target in incoming.items():
+            _adopt(path, target)
+        _run_pipeline(settings, names, refresh=refresh)
+        _closing(settings, names)
 
 
 @app.command()
@@ -90,6 +124,8 @@ def ui(port: Annotated[int, typer.Option(help="Port of the web UI.")] = 3000) ->
     console.print(f"Web UI at [bold]http://127.0.0.1:{port}[/] (instance in {home}); Ctrl-C ends it.")
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(_project() / "workspace.yaml"), "-h", "127.0.0.1"]
     os.chdir(_project())
+    with _instance(home):
+        pass
     os.execv(sys.executable, [*command, "-p", str(port)])
 
 
@@ -115,11 +151,11 @@ def doctor() -> None:
 def show(dialogue_id: Annotated[str, typer.Argument(help="A dialogue's id, or the beginning of one.")]) -> None:
     """Print one session readably: who said what, what was called, what came back, what the checks found."""
     from ise_assets.simulate.show import print_session
-    from ise_assets.warehouse import Warehouse
+    from ise_assets.warehouse import Warehouse, WarehouseError
 
     try:
         print_session(console, Warehouse(_settings().warehouse_path), dialogue_id)
-    except LookupError as error:
+    except (LookupError, WarehouseError) as error:
         _stop(str(error))
 
 
@@ -141,9 +177,29 @@ def _settings() -> Settings:
         _stop(str(error))
 
 
-def _stop(message: str) -> NoReturn:
-    errors.print("[bold red]ise:[/] " + escape(message), highlight=False)
-    raise typer.Exit(2)
+def _stop(message: str, code: int = 2) -> NoReturn:
+    errors.print("[bold red]ise:[/] " + escape(message), highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    """Turns what ends a run from outside (Ctrl-C, a full disk, a locked file) into one message and an exit code."""
+    from dagster._core.errors import DagsterExecutionInterruptedError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from ise_assets.warehouse import WarehouseError
+
+    try:
+        yield
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        _stop("interrupted. Finished work is kept; the same command goes on from there.", _INTERRUPTED)
+    except WarehouseError as error:
+        _stop(str(error), 1)
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        cause = getattr(error, "orig", None) or error
+        places = f"{settings.home.absolute()} (data) and {os.environ.get('DAGSTER_HOME')} (Dagster's history)"
+        _stop(f"could not write: {cause}. Look at {places}; finished work is kept. `ise doctor` says more.", 1)
 
 
 def _require_workspace(settings: Settings) -> None:
@@ -157,6 +213,14 @@ def _require_workspace(settings: Settings) -> None:
     console.print(f"[dim]workspaces: {backend.name}[/]")
 
 
+def _require_home(settings: Settings) -> None:
+    from ise_assets.doctor import home_findings
+
+    for finding in home_findings(settings):
+        if not finding.ok:
+            _stop(f"{finding.what}. {finding.remedy}\nNothing was run.")
+
+
 def _require_models(settings: Settings) -> None:
     from ise_assets.llm import check_models
     from ise_assets.simulate.scripted.provider import register
@@ -168,17 +232,46 @@ def _require_models(settings: Settings) -> None:
         _stop(str(error))
 
 
-def _adopt(settings: Settings, path: Path) -> None:
+def _incoming(settings: Settings, paths: Sequence[Path]) -> dict[Path, Path]:
+    """Where in the watched folder each persona list goes; stops, before anything is written, at one that cannot go there."""
+    from ise_assets.intent.personas import PersonaListError, claims_to_be_a_list, read_persona_list
+
+    targets: dict[Path, Path] = {}
+    for path in paths:
+        target = settings.personas_dir / path.name
+        if not path.is_file():
+            _stop(f"{path}: no such persona list")
+        if not claims_to_be_a_list(path):
+            _stop(f"{path}: files of such a name are left out as hidden, unfinished or a README; rename it")
+        if target in targets.values():
+            _stop(f"two lists are called {path.name}; rename one of them")
+        if target.exists() and target.read_bytes() != path.read_bytes():
+            _stop(f"{target} exists and differs from {path}; rename one of them")
+        try:
+            found = read_persona_list(path)
+        except PersonaListError as error:
+            _stop(str(error))
+        lines = [
+            f"  {'line ' + str(p.line) if p.line else 'file'}: {p.reason}. Remedy: {p.remedy}."
+            for p in found.problems[:_PROBLEMS_SHOWN]
+        ]
+        if more := len(found.problems) - len(lines):
+            lines.append(f"  and {more} more")
+        if not found.personas:
+            _stop("\n".join([f"no good row in {path}; nothing was taken in.", *lines]))
+        if lines:
+            told = f"{path}: {len(found.problems)} rows left out, {len(found.personas)} taken in"
+            errors.print("\n".join([told, *lines]), style="yellow", markup=False, highlight=False, soft_wrap=True)
+        targets[path] = target
+    return targets
+
+
+def _adopt(path: Path, target: Path) -> None:
     """Copy a persona list into the watched folder, whole or not at all."""
-    if not path.is_file():
-        _stop(f"{path}: no such persona list")
-    settings.personas_dir.mkdir(parents=True, exist_ok=True)
-    target = settings.personas_dir / path.name
-    if target.exists() and target.read_bytes() == path.read_bytes():
-        return
     if target.exists():
-        _stop(f"{target} exists and differs from {path}; rename one of them")
-    part = target.with_name(f".{target.name}.part")
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     shutil.copyfile(path, part)
     part.replace(target)
 
@@ -219,15 +312,13 @@ def _show_one_live(settings: Settings) -> None:
 
 def _run_pipeline(settings: Settings, domains: Sequence[str], refresh: bool = False) -> None:
     """Materialize every asset, domain by domain, in this process, into the instance that the UI shows."""
-    _dagster_home()
+    home = _dagster_home()
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    import dagster as dg
-
     from ise_assets.definitions import defs
     from ise_assets.defs import stage
 
     definitions = defs()
-    instance = dg.DagsterInstance.get()
+    instance = _instance(home)
     batch = f"ise-run-{uuid.uuid4().hex[:8]}"
     began = time.monotonic()
     columns = (TextColumn("{task.description:<42}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -259,6 +350,52 @@ def _run_pipeline(settings: Settings, domains: Sequence[str], refresh: bool = Fa
     console.print(f"[dim]done in {time.monotonic() - began:.0f} s; snapshot for notebooks: {snapshot}[/]")
 
 
+def _instance(home: Path) -> Any:
+    """The Dagster instance, its tables made by one process alone, without the runs of the dead."""
+    import dagster as dg
+
+    with open(home / ".ise.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        instance = dg.DagsterInstance.get()
+        instance.event_log_storage.get_pool_limits()
+        _clear_away_the_dead(instance)
+    return instance
+
+
+def _clear_away_the_dead(instance: Any) -> None:
+    """Cancel the runs of `ise` processes that were killed.
+
+    Dagster would show them as running for ever, and they would hold their slots of its pools and its queue: after two kills
+    in an asset of the pool `sessions` the next run would wait for good.
+    """
+    import dagster as dg
+
+    status = dg.DagsterRunStatus
+    unfinished = dg.RunsFilter(statuses=[status.NOT_STARTED, status.STARTING, status.STARTED, status.CANCELING])
+    for run in instance.get_runs(unfinished):
+        owner = run.tags.get(_PROCESS_TAG, "")
+        machine, _, pid = owner.rpartition(":")[0].rpartition(":")
+        if owner and machine == _machine_name() and owner != _process_name(int(pid)):
+            instance.report_run_canceled(
+                run, message=f"its process ({pid}) was killed; the next run goes on from there"
+            )
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _process_name(pid: int) -> str:
+    """`machine:pid:start time`, which no later process shares."""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return ""
+    return "" if state in "ZX" else f"{_machine_name()}:{pid}:{fields[18]}"
+
+
+def _machine_name() -> str:
+    """This machine since its last start; containers have host names of their own, and pids."""
+    return f"{socket.gethostname()}/{Path('/proc/sys/kernel/random/boot_id').read_text()[:8]}"
+
+
 def _materialize(
     definitions: Any, instance: Any, assets: Sequence[str], domain: str | None, batch: str, refresh: bool
 ) -> None:
@@ -275,11 +412,11 @@ def _materialize(
         instance=instance,
         resources=definitions.resources,
         run_config=config,
-        tags={"ise/batch": batch},
+        tags={"ise/batch": batch, _PROCESS_TAG: _process_name(os.getpid())},
         raise_on_error=False,
     )
     if not result.success:
-        _stop(_why(result, domain))
+        _stop(f"{_why(result, domain)}\nFinished work is kept; the same command goes on from there.", 1)
 
 
 def _why(result: Any, domain: str | None) -> str:
@@ -287,47 +424,59 @@ def _why(result: Any, domain: str | None) -> str:
     for event in result.get_step_failure_events():
         error = event.event_specific_data.error
         cause = error.cause or error
-        return f"{event.step_key}{place} failed: {cause.message.strip()}"
+        if "DagsterExecutionInterruptedError" in (error.cls_name, cause.cls_name):
+            raise KeyboardInterrupt
+        return f"{event.step_key}{place} failed: " + re.sub(rf"^[\w.]*{cause.cls_name}: ", "", cause.message.strip())
     failed = [e for e in result.get_asset_check_evaluations() if not e.passed]
     return "; ".join(
         f"check {e.check_name} of {e.asset_key.to_user_string()}{place} failed: {e.description}" for e in failed
     ) or (f"the run{place} failed; see `ise ui`")
 
 
-def _closing(settings: Settings) -> None:
+def _closing(settings: Settings, chosen: Sequence[str]) -> None:
     from ise_assets.defs.summary import check_counts, row_counts
     from ise_assets.warehouse import Warehouse
 
     warehouse = Warehouse(settings.warehouse_path)
-    rows, checks = row_counts(warehouse), check_counts()
-    table = Table(title="rows per asset and domain", header_style="bold")
-    table.add_column("domain")
-    for asset in DOMAIN_ASSETS:
-        table.add_column(asset.replace("_", "\n"), justify="right")
-    table.add_column("checks", justify="right")
-    for domain in DOMAINS:
-        passed, total = checks.get(domain, (0, 0))
-        shown = f"[{'green' if passed == total else 'red'}]{passed}/{total}[/]" if total else "-"
-        table.add_row(domain, *(f"{rows.get((asset, domain), 0):,}" for asset in DOMAIN_ASSETS), shown)
-    console.print(table)
+    console.print(_closing_table(row_counts(warehouse), check_counts(), chosen))
+    tables = ", ".join(f"{short} = {asset}" for asset, short in HEADINGS.items())
+    console.print(f"[dim]rows per table and domain: {tables}[/]", highlight=False)
     sessions = warehouse.rows(_summary_sql())[0]
     console.print(
-        f"{sessions['sessions'] or 0} sessions; accepted and reproduced {sessions['good'] or 0:.1%}; with a real failure and its "
-        f"recovery {sessions['recovered'] or 0:.1%}; user turns {sessions['user_turns'] or 0:.2f}; tool calls "
-        f"{sessions['tool_calls'] or 0:.1f} a session. [dim](scripted teacher: authored behaviour, real execution)[/]"
+        f"\nIn the warehouse: {sessions['sessions'] or 0:,} sessions; accepted and reproduced {sessions['good'] or 0:.1%}; with a "
+        f"real failure and its recovery {sessions['recovered'] or 0:.1%}; user turns {sessions['user_turns'] or 0:.2f} and "
+        f"tool calls {sessions['tool_calls'] or 0:.1f} a session."
+        + ("" if settings.uses_paid_models else " [dim](Scripted teacher: authored behaviour, real execution.)[/]")
     )
-    console.print(f"training data: [bold]{settings.exports_dir / 'sft'}[/]   report: [bold]{settings.reports_dir}[/]")
     example = warehouse.scalar(
-        "SELECT dialogue_id FROM executed_traces WHERE recoveries > 0 ORDER BY dialogue_id LIMIT 1"
+        "SELECT dialogue_id FROM executed_traces ORDER BY recoveries > 0 DESC, dialogue_id LIMIT 1"
     )
-    console.print(
-        "next: [bold]make ui[/] (the web UI), [bold].venv/bin/ise show " + str(example) + "[/] (one session),"
-    )
-    console.print(
-        "      drop a persona list into "
-        + str(settings.personas_dir)
-        + " while the UI runs, [bold].venv/bin/ise run --help[/]"
-    )
+    console.print()
+    for what, where in (
+        ("training data", settings.exports_dir / "sft"),
+        ("report", settings.reports_dir / "diversity.html"),
+        ("one session", f".venv/bin/ise show {example}"),
+        ("web UI", "make ui"),
+        ("your personas", f"drop a list into {settings.personas_dir}/ while the UI runs, or: ise run --help"),
+    ):
+        console.print(f"{what:<15}[bold]{escape(str(where))}[/]", highlight=False, soft_wrap=True)
+
+
+def _closing_table(
+    rows: Mapping[tuple[str, str], int], checks: Mapping[str, tuple[int, int]], chosen: Sequence[str]
+) -> Table:
+    """Rows by asset and domain beside the checks passed, within 80 columns."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False, header_style="bold", show_footer=len(chosen) > 1)
+    table.add_column("domain", footer="all of these", no_wrap=True)
+    for asset, heading in HEADINGS.items():
+        total = sum(rows.get((asset, domain), 0) for domain in chosen)
+        table.add_column(heading, footer=str(total), justify="right", no_wrap=True)
+    table.add_column("checks", justify="right", no_wrap=True)
+    for domain in chosen:
+        passed, total = checks.get(domain, (0, 0))
+        shown = f"[{'green' if passed == total else 'red'}]{passed}/{total}[/]" if total else "-"
+        table.add_row(domain, *(str(rows.get((asset, domain), 0)) for asset in DOMAIN_ASSETS), shown)
+    return table
 
 
 def _summary_sql() -> str:

@@ -25,6 +25,8 @@ OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 # What a workspace sees: the host's /usr with an empty /usr/local over it, never a user's own tools.
 WORKSPACE_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 MIN_DISK_MIB = 2048
+# With less than this a run is refused: not even a small one could write its journals and the warehouse.
+RUN_DISK_MIB = 64
 # The sentence encoder (about 1.5 GiB at its peak) and the processes around it; then so much for each live session.
 BASE_MEMORY_MIB = 2048
 SESSION_MEMORY_MIB = 128
@@ -220,6 +222,12 @@ def examine(settings: Settings, machine: Machine | None = None) -> list[Finding]
     ]
 
 
+def home_findings(settings: Settings, machine: Machine | None = None) -> list[Finding]:
+    """Whether a run can write at all: the part of `examine` that is asked before every run."""
+    machine = machine or Machine()
+    return [_examine_home(settings, machine), _examine_disk(settings, machine, RUN_DISK_MIB)]
+
+
 def missing_programs(machine: Machine | None = None) -> dict[str, list[str]]:
     """Programs that scenarios need and a workspace would not have, with the names of those scenarios."""
     machine = machine or Machine()
@@ -387,14 +395,14 @@ def _examine_home(settings: Settings, machine: Machine) -> Finding:
     )
 
 
-def _examine_disk(settings: Settings, machine: Machine) -> Finding:
+def _examine_disk(settings: Settings, machine: Machine, needed_mib: int = MIN_DISK_MIB) -> Finding:
     home = settings.home.absolute()
     free = machine.free_disk_mib(home)
     return _finding(
         "disk",
-        free >= MIN_DISK_MIB,
+        free >= needed_mib,
         f"{free:,} MiB free for {home}",
-        f"At least {MIN_DISK_MIB:,} MiB are needed: make room, or choose another folder:\n"
+        f"At least {needed_mib:,} MiB are needed: make room, or choose another folder:\n"
         "    export ISE_HOME=/path/to/folder",
     )
 

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     seed: int = Field(default=20260611, description="Seed of the sampler: the same seed gives the same intents.")
     intents_per_persona: int = Field(default=1, ge=1, le=100_000, description="Intents drawn for each persona.")
     shipped_personas: bool = Field(default=True, description="Take in the shipped persona lists, besides your own.")
+    shipped_personas_per_list: int = Field(
+        default=0, ge=0, description="Take only the first so many personas of each shipped list; 0 means all."
+    )
     rollouts: int = Field(default=1, ge=1, le=64, description="Live sessions per intent.")
 
     intent_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that writes utterances.")

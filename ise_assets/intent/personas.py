@@ -15,7 +15,7 @@ import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -481,10 +481,11 @@ def list_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if _claims_to_be_a_list(path))
+    return sorted(path for path in folder.iterdir() if claims_to_be_a_list(path))
 
 
-def _claims_to_be_a_list(path: Path) -> bool:
+def claims_to_be_a_list(path: Path) -> bool:
+    """Whether a file of this name, in the watched folder, is read as a persona list."""
     name = path.name.lower()
     if name.startswith(".") or name.endswith(("~", *_UNFINISHED)) or name.split(".")[0] == "readme":
         return False
@@ -510,7 +511,8 @@ def take_in(run: StageRun, only: Sequence[Path] | None = None) -> dict[str, Any]
     """Read all lists (shipped, watched folder, and the files of `only`), add the personas that the pool lacks.
 
     All lists are read before anything is written, and everything is written in one transaction. Of a person in several
-    lists the first list wins: shipped before the watched folder, then by file name.
+    lists the first list wins: shipped before the watched folder, then by file name. The setting
+    `shipped_personas_per_list` takes the first so many of each shipped list; taking in the rest later only adds.
 
     Raises:
         PersonaListError: a list cannot be read or has no good row; the pool is as it was.
@@ -523,7 +525,9 @@ def take_in(run: StageRun, only: Sequence[Path] | None = None) -> dict[str, Any]
         run.progress(done, len(paths), "persona lists")
     _refuse_lists_without_a_good_row(lists)
     stamp = {"run_id": run.run_id, "written_at": datetime.now(UTC)}
-    people = _pool_rows(lists, stamp)
+    most = run.settings.shipped_personas_per_list or None
+    taken = [replace(one, personas=one.personas[:most]) for one in lists[: len(shipped)]] + lists[len(shipped) :]
+    people = _pool_rows(taken, stamp)
     files = [
         {
             "persona_list": one.name,

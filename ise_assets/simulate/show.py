@@ -27,6 +27,7 @@ from ise_assets.simulate.scripted.teacher import has_slip
 from ise_assets.simulate.session import run_session
 from ise_assets.warehouse import Warehouse, sql
 
+_FOUND_AT_MOST = 20  # the query's LIMIT
 _LINES = 12
 _WIDTH = 160
 
@@ -69,13 +70,16 @@ def print_session(console: Console, warehouse: Warehouse, dialogue_id: str) -> N
     """One recorded session, with its replay's findings.
 
     Raises:
-        LookupError: no dialogue, or several, begin with that id.
+        LookupError: no dialogue, or several, begin with that id; or nothing was run yet.
     """
+    if not warehouse.path.exists():
+        raise LookupError(f"{warehouse.path} is not there; run `ise demo` or `ise run` first")
     found = warehouse.rows(sql("simulate/find_dialogue"), [dialogue_id])
     if len(found) != 1:
-        close = ", ".join(row["id"] for row in found[:5])
+        close = ", ".join(row["id"] for row in found[:5]) + (" ..." if len(found) > 5 else "")
+        count = f"{len(found)}{' or more' if len(found) >= _FOUND_AT_MOST else ''}"
         raise LookupError(
-            f"{len(found)} dialogues begin with {dialogue_id!r}: {close} ..."
+            f"{count} dialogues begin with {dialogue_id!r}: {close}"
             if found
             else f"no dialogue {dialogue_id!r}; list some with: SELECT id, domain FROM simulated_dialogues LIMIT 10"
         )

@@ -541,3 +541,20 @@ def test_progress_is_told_for_each_list(stage: StageRun) -> None:
     report: Callable[[int, int, str], None] = lambda *told: seen.append(told)  # noqa: E731
     take_in(StageRun(stage.warehouse, stage.settings, "run-1", progress=report))
     assert seen[-1][0] == seen[-1][1] == len(seen)
+
+
+def test_some_of_each_shipped_list_can_be_taken_and_the_rest_later_only_adds(tmp_path: Path) -> None:
+    def run(most: int) -> StageRun:
+        settings = load_settings(home=tmp_path, shipped_personas_per_list=most)
+        return StageRun(Warehouse(settings.warehouse_path), settings, run_id=f"run-{most}")
+
+    own = [row(name=f"Una {number}") for number in range(5)]
+    jsonl(tmp_path / "personas" / "mine.jsonl", *own)
+    few = run(2)
+    assert take_in(few)["personas"] == 2 * len(list_files(SHIPPED_LISTS)) + len(own)  # one's own lists are taken whole
+    before = {one["id"]: one for one in pool(few)}
+    assert take_in(run(21))["personas"] == 210 + len(own)
+    assert take_in(run(0))["personas"] == 240 + len(own)
+    after = {one["id"]: one for one in pool(few)}
+    assert {identity: after[identity] for identity in before} == before
+    assert take_in(few)["new_personas"] == 0
