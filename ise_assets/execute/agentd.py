@@ -2,7 +2,9 @@
 
 Speaks frames over stdin and stdout: four bytes of length (big endian), then a JSON object with an `id`; bytes travel as base64.
 Several requests may be under way at once, each in a thread. It ends when stdin does. Whatever runs here is hostile: agentd is
-not dumpable, so no child can open its pipes, and every command has a session of its own that can be killed whole.
+not dumpable, so no child can open its pipes, and every command has a session of its own that can be killed whole. Commands are
+started from a thread in a Landlock domain where the kernel has that, and Python source of the host's (the checks) by a fork that
+stays outside of it and is not dumpable either: what an agent left running cannot reach into the process that judges it.
 """
 
 import base64
@@ -10,6 +12,7 @@ import contextlib
 import ctypes
 import json
 import os
+import queue
 import re
 import resource
 import select
@@ -25,6 +28,11 @@ HOME = "/home/user"
 MAX_FRAME = 64 << 20
 MAX_READ = 4 << 20
 GRACE_S = 0.15
+WATCH_EVERY_S = 0.2
+RELIEVED = 0.8  # of the memory limit: so much is left in use when the largest processes have been killed
+PAGE = os.sysconf("SC_PAGE_SIZE")
+KERNELS_KILLS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+STACK, DEEP_STACK = 512 << 10, 8 << 20
 WATCHED = ("/home", "/workspace")
 SKIPPED = ("__pycache__", ".cache", ".local")
 
@@ -36,6 +44,9 @@ background = {}
 hidden = {}
 numbers = {"p": 0, "s": 0}
 baseline = {}
+shed = {"kills": 0}
+launches = queue.SimpleQueue()
+stacks = threading.Lock()
 
 
 class Refused(Exception):
@@ -78,14 +89,16 @@ class Process:
 
     def __init__(self, request, keep_stdin):
         cap = int(request.get("cap", 8000))
-        self.command = request["command"]
+        self.command = request.get("command") or "python3 -"
         self.out, self.err = Capped(cap), Capped(cap)
         self.started = time.monotonic()
         stdin = subprocess.PIPE if keep_stdin or request.get("stdin") is not None else subprocess.DEVNULL
-        argv = request.get("argv") or ["/bin/bash", "-c", self.command]
-        workdir = request.get("workdir") or HOME
+        workdir, env = request.get("workdir") or HOME, request.get("env") or {}
         try:
-            self.popen = with_room(lambda: self._spawn(argv, stdin, workdir, request.get("env") or {}))
+            if "source" in request:
+                self.popen = with_room(lambda: Forked(request["source"], workdir, env))
+            else:
+                self.popen = with_room(lambda: confined(lambda: self._spawn(stdin, workdir, env)))
         except (FileNotFoundError, NotADirectoryError):
             raise Refused("not_found", "no such directory: %s" % workdir)
         except PermissionError:
@@ -99,13 +112,14 @@ class Process:
         if request.get("stdin") is not None:
             begin(self._feed, request["stdin"].encode(), keep_stdin)
 
-    def _spawn(self, argv, stdin, workdir, env):
+    def _spawn(self, stdin, workdir, env):
         with spawning:
             popen = subprocess.Popen(
-                argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=workdir,
-                env={**os.environ, **env}, start_new_session=True, bufsize=0,
+                ["/bin/bash", "-c", self.command], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                cwd=workdir, env={**os.environ, **env}, start_new_session=True, bufsize=0,
             )  # fmt: skip
             own_pids.add(popen.pid)
+        prefer_to_kill(popen.pid)
         return popen
 
     def _drain(self, stream, kept):
@@ -161,12 +175,150 @@ class Process:
         return {"running": code is None, "exit_code": code, "command": self.command}
 
 
-def begin(target, *arguments):
+class Forked:
+    """Python source run by a fork of agentd: what `Process` needs of a Popen. Never executed anew, so never dumpable."""
+
+    stdin = None
+
+    def __init__(self, source, workdir, env):
+        folder = os.open(workdir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        out, err = os.pipe(), os.pipe()
+        try:
+            with spawning:
+                self.pid = os.fork()
+                if self.pid == 0:
+                    os._exit(played(source, folder, env, out[1], err[1]))
+                own_pids.add(self.pid)
+        except BaseException:
+            os.close(out[0])
+            os.close(err[0])
+            raise
+        finally:
+            for handle in (folder, out[1], err[1]):
+                os.close(handle)
+        self.stdout, self.stderr = (os.fdopen(handle, "rb", buffering=0) for handle in (out[0], err[0]))
+        self.returncode = None
+        prefer_to_kill(self.pid)
+
+    def poll(self):
+        return self._collect(os.WNOHANG)
+
+    def wait(self):
+        return self._collect(0)
+
+    def _collect(self, options):
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, options)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+
+def played(source, folder, env, out, err):
+    """The exit code of `source`, run as a program of its own in this (forked) process, as `python3 -s -c` would."""
+    code = 1
+    try:
+        os.setsid()
+        os.fchdir(folder)
+        null = os.open(os.devnull, os.O_RDONLY)
+        for target, handle in ((0, null), (1, out), (2, err)):
+            os.dup2(handle, target)
+        os.closerange(3, 1024)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        os.environ.update(env)
+        import site
+        import types
+
+        site.ENABLE_USER_SITE = False
+        sys.path[:] = [path for path in sys.path if path not in ("", "/opt")]  # where agentd itself came from
+        site.main()
+        program = types.ModuleType("__main__")
+        sys.modules["__main__"], sys.argv = program, ["-c"]
+        exec(compile(source, "<stdin>", "exec"), program.__dict__)
+        code = 0
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.stderr.write(end.code + "\n")
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException as error:
+        import traceback
+
+        traceback.print_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+    return (code if ended() else code or 120) & 0xFF
+
+
+def ended():
+    """Does what an interpreter does at its end: waits for threads, runs exit functions, writes out what is buffered."""
+    import atexit
+
+    try:
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def prefer_to_kill(pid):
+    """Out of memory, the kernel is to take a command and leave agentd."""
+    with contextlib.suppress(OSError), open("/proc/%d/oom_score_adj" % pid, "w") as handle:
+        handle.write("500")
+
+
+def confined(make):
+    """What `make` makes, in the thread whose children are in the commands' Landlock domain."""
+    answer = queue.SimpleQueue()
+    launches.put((make, answer))
+    made, error = answer.get()
+    if error is not None:
+        raise error
+    return made
+
+
+def launch_forever():
+    enter_domain()
+    while True:
+        make, answer = launches.get()
+        try:
+            answer.put((make(), None))
+        except BaseException as error:
+            answer.put((None, error))
+
+
+def enter_domain():
+    """Puts this thread and what it will start into a Landlock domain; False where the kernel has none that fits.
+
+    The domain takes away one thing only: access to processes outside of it (/proc/PID/mem and the like). Files stay as they are:
+    of the rights it handles, moving files between directories is granted everywhere, and block devices nobody could make before.
+    """
+    system = ctypes.CDLL(None, use_errno=True).syscall
+    create, add, restrict = 444, 445, 446
+    make_block, refer = 1 << 11, 1 << 13
+    if system(create, None, 0, 1) < 2:  # version 1 would forbid all moves between directories
+        return False
+    rules = system(create, struct.pack("=Q", make_block | refer), ctypes.c_size_t(8), 0)
+    if rules < 0:
+        return False
+    root = os.open("/", os.O_PATH | os.O_CLOEXEC)
+    try:
+        granted = system(add, rules, 1, struct.pack("=Qi", refer, root), 0) == 0
+        return granted and system(restrict, rules, 0) == 0
+    finally:
+        os.close(root)
+        os.close(rules)
+
+
+def begin(target, *arguments, stack=STACK):
     """A thread that runs `target`."""
 
     def make():
         thread = threading.Thread(target=target, args=arguments, daemon=True)
-        thread.start()
+        with stacks:
+            threading.stack_size(stack)
+            thread.start()
         return thread
 
     return with_room(make)
@@ -273,7 +425,64 @@ def reap_forever():
         reap()
 
 
+def watch_memory(limit_mib):
+    """Kills the largest processes whenever all together hold more than the limit.
+
+    agentd is spared, and so is what is small: the seed's services outlive a memory bomb.
+    """
+    while True:
+        time.sleep(WATCH_EVERY_S)
+        with contextlib.suppress(OSError):
+            shed["kills"] += shed_memory(limit_mib)
+
+
+def shed_memory(limit_mib):
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    if sum(map(resident_mib, pids)) <= limit_mib:
+        return 0
+    held = {pid: own_mib(pid) for pid in pids}
+    used, killed = sum(held.values()), 0
+    if used <= limit_mib:
+        return 0
+    for pid in sorted(set(pids) - {1}, key=lambda pid: -held[pid]):
+        if used <= limit_mib * RELIEVED:
+            break
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+        used -= held[pid]
+    return killed
+
+
+def resident_mib(pid):
+    try:
+        with open("/proc/%d/statm" % pid, "rb") as handle:
+            return int(handle.read().split()[1]) * PAGE / (1 << 20)
+    except (OSError, IndexError):
+        return 0.0
+
+
+def own_mib(pid):
+    """Without pages of files, which many processes share."""
+    try:
+        with open("/proc/%d/status" % pid, "rb") as handle:
+            lines = handle.read().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith((b"RssAnon:", b"RssShmem:"))) / 1024
+
+
+def memory_kills():
+    """Processes killed so far because memory ran out: by agentd, and by the kernel where a control group tells."""
+    total = shed["kills"]
+    for path in KERNELS_KILLS:
+        with contextlib.suppress(OSError, ValueError), open(path) as handle:
+            total += sum(int(line.split()[1]) for line in handle if line.startswith("oom_kill "))
+    return total
+
+
 def run(request):
+    killed_before = memory_kills()
     process = Process(request, False)
     foreground[request["id"]] = process
     try:
@@ -289,7 +498,7 @@ def run(request):
         "signal": -code if code < 0 and not timed_out else None,
         "timed_out": timed_out, "stdout": out, "stderr": err, "stdout_bytes": process.out.total,
         "stderr_bytes": process.err.total, "truncated": out_cut or err_cut,
-        "duration_ms": (time.monotonic() - process.started) * 1000,
+        "duration_ms": (time.monotonic() - process.started) * 1000, "memory_kills": memory_kills() - killed_before,
     }  # fmt: skip
 
 
@@ -508,28 +717,35 @@ def receive(size):
     return bytes(data)
 
 
-def confine():
+def confine(settings):
     ctypes.CDLL(None, use_errno=True).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE 0
-    limits = json.loads(os.environ.pop("AGENTD_LIMITS", "{}"))
-    for name, value in limits.items():
+    os.environ.clear()  # whatever else the sandbox's launcher gave is not for commands
+    os.environ.update(settings["environment"])
+    for name, value in settings["rlimits"].items():
         resource.setrlimit(getattr(resource, name), (value, value))
     os.umask(0o022)
+    os.makedirs(HOME, exist_ok=True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN if number == signal.SIGPIPE else lambda *_: None)
 
 
 if __name__ == "__main__":
     os.closerange(3, 256)  # whatever the sandbox's launcher left open
-    confine()
+    SETTINGS = json.loads(os.environ["AGENTD_SETTINGS"])
+    confine(SETTINGS)
     CHANNEL_IN, CHANNEL_OUT = os.dup(0), os.dup(1)
     null = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
-    threading.stack_size(512 << 10)
     begin(reap_forever)
+    begin(launch_forever)
+    begin(watch_memory, SETTINGS["memory_mib"])
     send({"id": 0, "result": {"ready": True, "python": re.sub(r"\s.*", "", sys.version)}})
     while True:
         length = struct.unpack(">I", receive(4))[0]
         if length > MAX_FRAME:
             os._exit(3)
-        begin(answer, json.loads(receive(length)))
+        REQUEST = json.loads(receive(length))
+        begin(
+            answer, REQUEST, stack=DEEP_STACK if "source" in REQUEST else STACK
+        )  # a fork goes on on its thread's stack

@@ -54,7 +54,8 @@ class ExecResult:
 
     `exit_code` is None when it did not exit by itself (timeout); `signal` the number that killed it, if any.
     `stdout` and `stderr` hold what fits the cap (head and tail); `stdout_bytes`/`stderr_bytes` what was written in all.
-    `process_id` names a background process (`p1`, `p2`, ... in order of start).
+    `process_id` names a background process (`p1`, `p2`, ... in order of start). `memory_kills` counts the processes that were
+    killed meanwhile because the workspace was over its memory limit.
     """
 
     exit_code: int | None
@@ -67,6 +68,7 @@ class ExecResult:
     stderr_bytes: int = 0
     truncated: bool = False
     process_id: str | None = None
+    memory_kills: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Workspaces: one isolated machine per trajectory, behind one interface.
 
 A backend supplies three things: `probe` (can it run here, and if not, how to mend that), `open` (a channel to an agentd in a fresh
-sandbox) and `sweep` (take away what a killed host process left). Everything else is here and the same for all backends.
+sandbox) and `sweep` (take away what a killed host process left). Everything else is here and the same for all backends; a new one
+is one new file in backends/ and its name in `BACKENDS` of the settings (docs/backends.md).
 """
 
 from __future__ import annotations
@@ -9,15 +10,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
-import select
-import signal
-import socket
 import struct
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -30,13 +28,33 @@ from ise_assets.settings import BACKENDS, Settings
 MAX_FRAME = 64 << 20
 MAX_READ = 4 << 20
 START_TIMEOUT_S = 30.0
-_WATCH_EVERY_S = 0.2
-_RELIEVED = 0.8
+AGENTD = Path(__file__).with_name("agentd.py")
+"""The tool server's source; a backend runs it as PID 1 by `python3 -S -s -B`, with `agentd_settings` in its environment.
+
+Not by `-I`: that would also drop PYTHONHASHSEED, and with it the order of sets in a seed script.
+"""
+ENVIRONMENT = {
+    "HOME": "/home/user",
+    "USER": "user",
+    "LOGNAME": "user",
+    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+    "SHELL": "/bin/bash",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "TERM": "dumb",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_PAGER": "cat",
+    "PAGER": "cat",
+}
+"""All that a command finds in its environment, whatever the backend."""
+TMPFS = ("/home", "/workspace", "/tmp")
+"""Where a workspace can be written to, each `Limits.disk_mib` large; `SMALL_TMPFS` is too, for what programs expect there."""
+SMALL_TMPFS = ("/var/tmp", "/run", "/dev/shm")
+SMALL_TMPFS_MIB = 64
 Answer = TypeVar("Answer")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-# What runs here must not see the agent's modules: no user site, no current directory. `-I` would also drop PYTHONHASHSEED,
-# and with it the order of sets in a seed script.
-_FROM_STDIN = "import sys; sys.path[:] = [p for p in sys.path if p]; exec(compile(sys.stdin.read(), '<stdin>', 'exec'))"
 
 
 class FileRefused(Exception):
@@ -49,10 +67,11 @@ class FileRefused(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one workspace may use: memory of all its processes and size of each tmpfs (MiB), output kept per stream."""
+    """What one workspace may use: memory of all its processes and size of each tmpfs (MiB), files in each, output per stream."""
 
     memory_mib: int = 1024
     disk_mib: int = 256
+    inodes: int = 65_536
     output_chars: int = 8_000
     rlimits: dict[str, int] = field(
         default_factory=lambda: {
@@ -72,17 +91,28 @@ class Limits:
         limits = cls(settings.workspace_memory_mib, settings.workspace_disk_mib, settings.tool_output_chars)
         return replace(limits, rlimits={**limits.rlimits, "RLIMIT_AS": settings.workspace_memory_mib << 20})
 
+    @property
+    def total_mib(self) -> int:
+        """MiB that a full workspace holds: the memory of its processes and all its tmpfs, which is memory too."""
+        return self.memory_mib + len(TMPFS) * self.disk_mib + len(SMALL_TMPFS) * SMALL_TMPFS_MIB
+
+
+def agentd_settings(limits: Limits) -> dict[str, str]:
+    """The environment that a backend starts agentd with."""
+    settings = {"environment": ENVIRONMENT, "rlimits": limits.rlimits, "memory_mib": limits.memory_mib}
+    return {**ENVIRONMENT, "AGENTD_SETTINGS": json.dumps(settings)}
+
 
 class Channel:
-    """Frames to and from one agentd: a process whose stdin and stdout they travel on.
+    """Frames to and from one agentd: a host process whose stdin and stdout they travel on, and the end of it all.
 
-    What comes back is untrusted: its size is bounded and its shape checked. `lease` is held as long as the process lives.
+    What comes back is untrusted: its size is bounded and its shape checked. A backend overrides `end` where more than the
+    process must go.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], limits: Limits, lease: socket.socket | None = None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], limits: Limits) -> None:
         self.process = process
         self.limits = limits
-        self._lease = lease
         self._transports: list[asyncio.BaseTransport] = []
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -100,47 +130,21 @@ class Channel:
             transport.close()
 
     def last_words(self) -> str:
-        """What the sandbox said on stderr, once it is dead."""
-        words = self.process.stderr.read(4000) if self.process.stderr and self.process.poll() is not None else b""
+        """What the sandbox said on stderr, once it is dead; waits some seconds for that."""
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "agentd closed its pipe but lives"
+        words = self.process.stderr.read(4000) if self.process.stderr else b""
         return (words or b"").decode("utf-8", "replace").strip()
 
-    def descendants(self) -> list[int]:
-        """The host's numbers of all processes inside, agentd first."""
-        return _tree(self.process.pid)[1:]
-
-    def shed_memory(self) -> int:
-        """Kill the largest processes of a workspace that is over its memory limit; returns how many.
-
-        The launcher and agentd are spared, and so is what is small: the seed's services outlive a memory bomb.
-        """
-        pids = _tree(self.process.pid)
-        if sum(_resident_mib(pid) for pid in pids) <= self.limits.memory_mib:
-            return 0
-        held = {pid: _own_mib(pid) for pid in pids}  # without pages of files, which many processes share
-        used, killed = sum(held.values()), 0
-        if used <= self.limits.memory_mib:
-            return 0
-        for pid in sorted(pids[2:], key=lambda pid: -held[pid]):
-            if used <= self.limits.memory_mib * _RELIEVED:
-                break
-            killed += _kill_within(pid, self.process.pid)
-            used -= held[pid]
-        return killed
-
     def end(self) -> None:
-        """Kill it; whatever was started inside is gone when this returns."""
-        if self.process.poll() is None:
-            # agentd is the init of its namespace: the launcher sees it end only when all other processes there have ended
-            inside = self.descendants()
-            if inside and _kill_within(inside[0], self.process.pid):
-                _await_end(self.process.pid, 5.0)
-            self.process.kill()
+        """Kill it; whatever was started inside is gone when this returns. Blocks; safe to call twice."""
+        self.process.kill()
         self.process.wait()
         for stream in (self.process.stderr, *(() if self._transports else (self.process.stdin, self.process.stdout))):
             if stream:
                 stream.close()
-        if self._lease:
-            self._lease.close()
 
 
 class _Frame(BaseModel):
@@ -218,18 +222,23 @@ class Backend(ABC):
 def open_backend(name: str = "auto") -> Backend:
     """The backend of that name; `auto` takes the first that runs. Never the bare host.
 
+    What workspaces of killed host processes left behind is taken away.
+
     Raises:
         ValueError: no such backend; the message lists the valid ones.
-        BackendUnavailable: it cannot run here; the message says why and how to mend it.
+        BackendUnavailable: it cannot run here, with `auto` none can; the message says why and how to mend it.
     """
-    from ise_assets.execute.backends.bubblewrap import Bubblewrap
-
     if name not in BACKENDS:
         raise ValueError(f"unknown workspace backend {name!r}; valid: {', '.join(BACKENDS)}")
-    backend = Bubblewrap()
-    if problem := backend.probe():
-        raise BackendUnavailable(f"workspace backend {backend.name}: {problem}")
-    return backend
+    problems = []
+    for candidate in BACKENDS[1:] if name == "auto" else (name,):
+        backend: Backend = import_module(f"ise_assets.execute.backends.{candidate}").BACKEND()
+        problem = backend.probe()
+        if problem is None:
+            backend.sweep()
+            return backend
+        problems.append(f"workspace backend {candidate}: {problem}")
+    raise BackendUnavailable("\n".join(problems))
 
 
 class Workspace:
@@ -241,7 +250,6 @@ class Workspace:
         self._waiting: dict[int, asyncio.Future[_Reply]] = {}
         self._number = 0
         self._dead: str | None = None
-        self._sheddings = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -288,9 +296,8 @@ class Workspace:
         if background:
             started = await self._ask(_STARTED, "start", 30.0, hidden=hidden, **request)
             return ExecResult(None, "", "", 0.0, process_id=started.process_id)
-        before = self._sheddings
         result = await self._ask(_EXEC_RESULT, "run", timeout_s + 30, timeout=timeout_s, **request)
-        if self._sheddings > before and result.exit_code != 0:
+        if result.memory_kills and result.exit_code != 0:
             note = f"[memory limit of {self._limits.memory_mib} MiB reached: the largest processes were killed]\n"
             return replace(result, stderr=result.stderr + note)
         return result
@@ -304,14 +311,13 @@ class Workspace:
         timeout_s: float = 60.0,
         output_chars: int = 4_000_000,
     ) -> ExecResult:
-        """Run Python source that comes through stdin: it leaves no file, and sees none of the agent's modules."""
+        """Run Python source of the host's: it leaves no file, sees none of the agent's modules, and no process of the agent's
+        can look into it or write to its memory."""
         return await self._ask(
             _EXEC_RESULT,
             "run",
             timeout_s + 30,
-            command="python3 -",
-            argv=["/usr/bin/python3", "-s", "-c", _FROM_STDIN],
-            stdin=source,
+            source=source,
             env=env,
             workdir=workdir,
             timeout=timeout_s,
@@ -368,7 +374,7 @@ class Workspace:
         self._reader, self._writer = await self._channel.connect()
         ready: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
         self._waiting[0] = ready
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch_memory())]
+        self._tasks = [asyncio.create_task(self._listen())]
         try:
             await asyncio.wait_for(ready, START_TIMEOUT_S)
         except TimeoutError as error:
@@ -423,24 +429,10 @@ class Workspace:
                 if future is not None and not future.done():
                     future.set_result(answer)
         except (asyncio.IncompleteReadError, ConnectionError):
-            words = await asyncio.get_running_loop().run_in_executor(None, self._last_words)
+            words = await asyncio.get_running_loop().run_in_executor(None, self._channel.last_words)
             self._die(f"the workspace ended: {words or 'its pipe is closed'}")
         except ValueError as error:
             self._die(f"agentd spoke nonsense: {error}")
-
-    def _last_words(self) -> str:
-        try:
-            self._channel.process.wait(5)
-        except subprocess.TimeoutExpired:
-            return "agentd closed its pipe but lives"
-        return self._channel.last_words()
-
-    async def _watch_memory(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(_WATCH_EVERY_S)
-            if await loop.run_in_executor(None, self._channel.shed_memory):
-                self._sheddings += 1
 
     def _die(self, reason: str) -> None:
         self._dead = self._dead or reason
@@ -448,57 +440,3 @@ class Workspace:
             if not future.done():
                 future.set_exception(WorkspaceDied(reason))
                 future.exception()  # seen: whoever waits is told, and nobody is warned when nobody does
-
-
-def _tree(pid: int) -> list[int]:
-    found, queue = [], [pid]
-    while queue:
-        current = queue.pop()
-        found.append(current)
-        try:
-            for task in Path(f"/proc/{current}/task").iterdir():
-                queue += [int(child) for child in (task / "children").read_text().split()]
-        except OSError:
-            continue
-    return found
-
-
-def _resident_mib(pid: int) -> float:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / (1 << 20)
-    except (OSError, IndexError):
-        return 0.0
-
-
-def _own_mib(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:"))) / 1024
-
-
-def _await_end(pid: int, timeout_s: float) -> None:
-    """Return when a child has ended or the time is up; Popen.wait would poll and add up to 50 ms."""
-    handle = os.pidfd_open(pid)
-    try:
-        select.select([handle], [], [], timeout_s)
-    finally:
-        os.close(handle)
-
-
-def _kill_within(pid: int, root: int) -> bool:
-    """Kill `pid` if it still is below `root`: the handle is taken before the check, so a reused number is never hit."""
-    try:
-        handle = os.pidfd_open(pid)
-    except OSError:
-        return False
-    try:
-        if pid not in _tree(root):
-            return False
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(handle)
-    return True

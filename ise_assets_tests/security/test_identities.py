@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ise_assets.execute.backends import bubblewrap
+from ise_assets.execute.seccomp import seccomp_filter
 from ise_assets.execute.workspace import Limits, Workspace, open_backend
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give each workspace a uid of its own")
@@ -114,7 +115,7 @@ def test_workspaces_work_and_hold_without_root() -> None:
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_every_path_through_the_filter_ends_in_a_verdict(machine: str) -> None:
-    program = bubblewrap.seccomp_filter(machine)
+    program = seccomp_filter(machine)
     code = [(program[at : at + 2], *program[at + 2 : at + 4]) for at in range(0, len(program), 8)]
     for number, (operation, when, otherwise) in enumerate(code):
         if operation[0] & 7 == 5:  # a jump

