@@ -341,7 +341,12 @@ def _examine_workspace(settings: Settings, machine: Machine) -> Finding:
     try:
         backend = machine.probe(settings)
     except BackendUnavailable as error:
-        return Finding("workspaces", False, str(error).partition("\n")[0], workspace_remedy(machine))
+        told, _, docker = str(error).partition("\nworkspace backend docker: ")
+        what, _, advice = told.partition("\n")
+        if settings.workspace_backend == "docker":
+            return Finding("workspaces", False, what, advice or what)
+        remedy = workspace_remedy(machine)
+        return Finding("workspaces", False, what, f"{remedy}\nOr by Docker: {docker}" if docker else remedy)
     return Finding("workspaces", True, f"{backend} runs here")
 
 

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PACKAGE = Path(__file__).parent
 PROJECT = PACKAGE.parent
 SCRIPTED_MODEL = "scripted/teacher"
-BACKENDS = ("auto", "bubblewrap")
+BACKENDS = ("auto", "bubblewrap", "docker")
 
 
 class SettingsError(ValueError):
@@ -51,7 +51,13 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1, description="Tries of a failed session, over all runs.")
     max_regenerations: int = Field(default=2, ge=0, description="Times a drifting user turn is asked for again.")
 
-    workspace_backend: str = Field(default="auto", description="auto or bubblewrap.")
+    workspace_backend: str = Field(
+        default="auto", description="auto (bubblewrap where it runs, else docker), bubblewrap or docker."
+    )
+    docker_image: str = Field(default="ise-workspace:latest", description="Image of the docker backend's workspaces.")
+    docker_runtime: str = Field(
+        default="", description="Engine's runtime for them (runsc, kata ...); its own if empty."
+    )
     workspace_memory_mib: int = Field(default=1024, ge=128, description="Memory limit of one workspace, MiB.")
     workspace_disk_mib: int = Field(default=256, ge=16, description="Size of each writable tmpfs of a workspace, MiB.")
     tool_timeout_s: int = Field(default=60, ge=1, description="Default seconds a tool call may take.")

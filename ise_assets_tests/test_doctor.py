@@ -299,3 +299,25 @@ def test_the_set_up_script_reads_program_package_and_scenarios_line_by_line(
     assert doctor._main(["missing-programs"]) == 0
     assert capsys.readouterr().out == "xz\txz-utils\tpack, unpack\n"
     assert doctor._main([]) == 2
+
+
+def test_without_bubblewrap_the_other_way_is_named_with_what_it_lacks(settings: Settings, healthy: Machine) -> None:
+    def neither(settings: Settings) -> str:
+        raise BackendUnavailable(
+            "workspace backend bubblewrap: no\nadvice\nworkspace backend docker: no image\nBuild it"
+        )
+
+    finding = the("workspaces", examine(settings, replace(healthy, probe=neither, bwrap=lambda: None)))
+    assert finding.what == "workspace backend bubblewrap: no"
+    assert finding.remedy.startswith("There is no bwrap program.")
+    assert finding.remedy.endswith("\nOr by Docker: no image\nBuild it")
+
+
+def test_docker_when_asked_for_has_its_own_remedy(settings: Settings, healthy: Machine) -> None:
+    def unpulled(settings: Settings) -> str:
+        raise BackendUnavailable("workspace backend docker: the engine has no image 'x'.\nBuild it: docker build")
+
+    chosen = settings.model_copy(update={"workspace_backend": "docker"})
+    finding = the("workspaces", examine(chosen, replace(healthy, probe=unpulled)))
+    assert finding.what == "workspace backend docker: the engine has no image 'x'."
+    assert finding.remedy == "Build it: docker build"

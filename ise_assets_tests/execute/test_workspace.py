@@ -126,5 +126,5 @@ async def test_many_calls_at_once_each_get_their_own_answer(workspace: Workspace
 
 
 def test_an_unknown_backend_is_refused_with_the_valid_ones() -> None:
-    with pytest.raises(ValueError, match="auto, bubblewrap"):
+    with pytest.raises(ValueError, match="auto, bubblewrap, docker"):
         open_backend("chroot")
