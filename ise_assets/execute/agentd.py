@@ -27,6 +27,7 @@ import time
 HOME = "/home/user"
 MAX_FRAME = 64 << 20
 MAX_READ = 4 << 20
+MAX_SNAPSHOT = 40 << 20  # in base64 it fits a frame
 GRACE_S = 0.15
 WATCH_EVERY_S = 0.2
 RELIEVED = 0.8  # of the memory limit: so much is left in use when the largest processes have been killed
@@ -93,7 +94,9 @@ class Process:
         self.out, self.err = Capped(cap), Capped(cap)
         self.started = time.monotonic()
         stdin = subprocess.PIPE if keep_stdin or request.get("stdin") is not None else subprocess.DEVNULL
-        workdir, env = request.get("workdir") or HOME, request.get("env") or {}
+        # a home that was removed must not be the end of all commands
+        workdir = request.get("workdir") or (HOME if os.path.isdir(HOME) else "/")
+        env = request.get("env") or {}
         try:
             if "source" in request:
                 self.popen = with_room(lambda: Forked(request["source"], workdir, env))
@@ -682,9 +685,116 @@ def changes(request):
     return {"changes": sorted(result)[:5000]}
 
 
+def snapshot(request):
+    """A tar of what lies below the watched folders: files, directories and links, with modes and times; nothing else."""
+    import tarfile
+
+    sink = Bounded(min(int(request.get("limit") or MAX_SNAPSHOT), MAX_SNAPSHOT))
+    with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        for top in WATCHED:
+            for folder, folders, names in os.walk(top):
+                folders.sort()
+                links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+                pack(tar, folder, None)
+                for name in sorted([*names, *links]):
+                    pack(tar, os.path.join(folder, name), sink.limit)
+    return {"data": base64.b64encode(b"".join(sink.parts)).decode(), "size": sink.size}
+
+
+class Bounded:
+    """Collects what is written to it; more than `limit` bytes are refused."""
+
+    def __init__(self, limit):
+        self.limit, self.size, self.parts = limit, 0, []
+
+    def write(self, data):
+        self.size += len(data)
+        if self.size > self.limit:
+            raise Refused("tool_error", "the workspace holds more than %d bytes, too much for a snapshot" % self.limit)
+        self.parts.append(bytes(data))
+        return len(data)
+
+
+def pack(tar, path, limit):
+    import io
+
+    state = os.lstat(path)
+    if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode) or stat.S_ISLNK(state.st_mode)):
+        return
+    member = tar.gettarinfo(path)
+    member.uname = member.gname = ""
+    data = None
+    if member.isreg():
+        try:
+            data = read_bytes(path, limit + 1)
+        except Refused:
+            return  # its owner took the right to read it away; a snapshot has what can be read
+        member.size = len(data)
+    tar.addfile(member, io.BytesIO(data) if data is not None else None)
+
+
+def untar(request):
+    """Unpacks a tar below the watched folders. It may be anybody's: what leads elsewhere or is no plain thing is refused."""
+    import io
+    import tarfile
+
+    folders = []
+    try:
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(request["data"]))) as tar:
+            for member in tar:
+                path = target(member.name)
+                unpack(tar, member, path)
+                if member.isdir():
+                    folders.append((path, member))
+        for path, member in reversed(folders):  # last, so that a directory without write permission can be filled
+            os.chmod(path, member.mode & 0o777)
+            os.utime(path, (member.mtime, member.mtime))
+    except tarfile.TarError as error:
+        raise Refused("tool_error", "not a tar: %s" % error)
+    except (OSError, ValueError, OverflowError) as error:
+        raise Refused("tool_error", "cannot unpack: %s" % (getattr(error, "strerror", None) or error))
+    return {}
+
+
+def target(name):
+    """Where a member goes: below a watched folder, by its name and by where the directories on the way really lead."""
+    path = os.path.normpath("/" + name)
+    real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    for at in (path, real):
+        if ".." in name.split("/") or not any(at == top or at.startswith(top + "/") for top in WATCHED):
+            raise Refused("denied", "a member of the tar leads outside: %r" % name[:200])
+    return path
+
+
+def unpack(tar, member, path):
+    if member.isdir():
+        if os.path.islink(path):
+            os.unlink(path)
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, 0o700)
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if os.path.lexists(path):
+        os.unlink(path)
+    if member.issym():
+        os.symlink(member.linkname, path)
+    elif member.islnk():
+        os.link(target(member.linkname), path, follow_symlinks=False)
+    elif member.isreg():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            source = tar.extractfile(member)
+            for data in iter(lambda: source.read(1 << 20), b""):
+                file.write(data)
+            os.fchmod(handle, member.mode & 0o777)
+        os.utime(path, (member.mtime, member.mtime))
+    else:
+        raise Refused("denied", "a member of the tar is no file, directory or link: %r" % member.name[:200])
+
+
 OPERATIONS = {
     "run": run, "start": start, "process": process, "read": read, "write": write, "put": put, "edit": edit,
-    "mark": mark, "changes": changes, "cancel": cancel,
+    "mark": mark, "changes": changes, "cancel": cancel, "snapshot": snapshot, "untar": untar,
 }  # fmt: skip
 
 

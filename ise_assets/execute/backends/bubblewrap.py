@@ -201,7 +201,10 @@ class Bubblewrap(Backend):
         agentd = _memory_file(AGENTD.read_bytes())
         etc = {name: _memory_file(body.encode()) for name, body in _ETC.items()}
         handles = [seccomp, agentd, *etc.values()]
-        arguments = [launch.path, *_arguments(limits, seccomp, agentd, etc), "--", *command]
+        disks = _disks_folder(binary)
+        arguments = [launch.path, *_arguments(limits, seccomp, agentd, etc, disks), "--", *command]
+        if disks:
+            arguments = [*_MOUNTING, disks, *_disks(limits), "--", *arguments]
         identity: dict[str, Any] = {}
         lease = None
         try:
@@ -274,8 +277,65 @@ def _kill_within(pid: int, root: int) -> bool:
     return True
 
 
-def _arguments(limits: Limits, seccomp: int, agentd: int, etc: dict[str, int]) -> list[str]:
-    size = str(limits.disk_mib << 20)
+# bwrap's own tmpfs takes a size but no number of files, and files cost the kernel memory that nothing else bounds. So they are
+# mounted for it, in namespaces that die with it, below a folder that is hidden there: $1, then their options, up to "--".
+_MOUNT = """\
+set -e
+mount -t tmpfs -o size=64k,mode=0755 tmpfs "$1" && cd "$1" && shift
+number=0
+while [ "$1" != -- ]; do
+    mkdir "$number"
+    mount -t tmpfs -o "$1" tmpfs "$number"
+    number=$((number + 1))
+    shift
+done
+shift
+cd /
+exec "$@"
+"""
+_MOUNTING = ["/usr/bin/unshare", "--user", "--map-root-user", "--mount", "--", "/bin/sh", "-c", _MOUNT, "sh"]
+
+
+def _disks(limits: Limits) -> list[str]:
+    """Mount options of every tmpfs, in the order of their folders."""
+    sizes = [limits.disk_mib] * len(TMPFS) + [SMALL_TMPFS_MIB] * len(SMALL_TMPFS)
+    return [f"size={mib}m,nr_inodes={limits.inodes},mode=0755" for mib in sizes]
+
+
+@cache
+def _disks_folder(binary: Path) -> str | None:
+    """Where `_MOUNT` can mount; None where only bwrap itself may make namespaces (AppArmor's profiles name one program)."""
+    for folder in ("/mnt", "/media", "/srv"):
+        if not Path(folder).is_dir() or Path(folder) in binary.resolve().parents:
+            continue
+        identity: dict[str, Any] = {}
+        if _has_own_uids():
+            identity = {"user": _UIDS.start, "group": _UIDS.start, "extra_groups": []}
+        try:
+            tried = subprocess.run(
+                [*_MOUNTING, folder, *_disks(Limits()), "--", "/bin/true"],
+                capture_output=True,
+                timeout=10,
+                check=False,
+                cwd="/",
+                **identity,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        if tried.returncode == 0:
+            return folder
+    return None
+
+
+def _tmpfs(limits: Limits, disks: str | None) -> list[str]:
+    folders = (*TMPFS, *SMALL_TMPFS)
+    if disks:
+        return [part for n, folder in enumerate(folders) for part in ("--bind", f"{disks}/{n}", folder)]
+    size, small = str(limits.disk_mib << 20), str(SMALL_TMPFS_MIB << 20)
+    return [part for f in folders for part in ("--size", size if f in TMPFS else small, "--tmpfs", f)]
+
+
+def _arguments(limits: Limits, seccomp: int, agentd: int, etc: dict[str, int], disks: str | None) -> list[str]:
     arguments = [
         "--unshare-all",
         "--unshare-user",
@@ -319,10 +379,7 @@ def _arguments(limits: Limits, seccomp: int, agentd: int, etc: dict[str, int]) -
         arguments += ["--ro-bind", "/etc/alternatives", "/etc/alternatives"]
     for name, handle in etc.items():
         arguments += ["--ro-bind-data", str(handle), f"/etc/{name}"]
-    for folder in TMPFS:
-        arguments += ["--size", size, "--tmpfs", folder]
-    for folder in SMALL_TMPFS:
-        arguments += ["--size", str(SMALL_TMPFS_MIB << 20), "--tmpfs", folder]
+    arguments += _tmpfs(limits, disks)
     arguments += ["--dir", "/home/user", "--dir", "/root"]
     arguments += ["--ro-bind-data", str(agentd), "/opt/agentd.py", "--chdir", "/home/user"]
     for name, value in agentd_settings(limits).items():
