@@ -159,6 +159,35 @@ def show(dialogue_id: Annotated[str, typer.Argument(help="A dialogue's id, or th
         _stop(str(error))
 
 
+@app.command()
+def shell(
+    dialogue_id: Annotated[str, typer.Argument(help="A dialogue's id, or the beginning of one.")],
+    after: Annotated[
+        int | None, typer.Option(min=-1, help="Stop after this call (from 0); -1 is the fresh seed.")
+    ] = None,
+) -> None:
+    """A prompt in a fresh workspace, brought to a point of a recorded session. Nothing of it is recorded."""
+    import asyncio
+
+    from ise_assets.execute.models import WorkspaceError
+    from ise_assets.execute.shell import load_session, run_shell
+    from ise_assets.execute.workspace import open_backend
+    from ise_assets.warehouse import Warehouse
+
+    settings = _settings()
+    _require_workspace(settings)
+    try:
+        session = load_session(Warehouse(settings.warehouse_path), dialogue_id)
+        backend = open_backend(settings.workspace_backend)
+        asyncio.run(run_shell(backend, settings, session, after, input, _say))
+    except (LookupError, WorkspaceError) as error:
+        _stop(str(error))
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, highlight=False)
+
+
 @catalog_app.command("check")
 def catalog_check(
     names: Annotated[list[str] | None, typer.Argument(help="Scenarios; all by default.")] = None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +65,7 @@ async def _replay_once(
         truths = await plant(workspace, intent, tasks)
         before = await run_checks(workspace, intent, tasks, truths, {}, None)
         await workspace.mark_baseline()
-        pace = _Pace()
-        for call in live:
-            result = await _again(workspace, call, settings, pace)
+        async for call, result in replay_calls(workspace, live, settings):
             differences = _differences(call, result)
             divergence += differences
             rows.append(_row(call, result, not differences))
@@ -98,6 +96,19 @@ async def _replay_once(
         changed_files=changed[:_MOST_CHANGES],
         backend=backend.name,
     )
+
+
+async def replay_calls(
+    workspace: Workspace, calls: Sequence[LiveCall], settings: Settings
+) -> AsyncIterator[tuple[LiveCall, ToolResult]]:
+    """Each recorded call with what it gives now, in order, with think time kept where it can matter.
+
+    Raises:
+        WorkspaceDied: the workspace is gone.
+    """
+    pace = _Pace()
+    for call in calls:
+        yield call, await _again(workspace, call, settings, pace)
 
 
 def replies_of(dialogue: Mapping[str, Any]) -> dict[str, str]:

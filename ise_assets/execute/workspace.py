@@ -253,15 +253,18 @@ class Workspace:
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def start(cls, backend: Backend, limits: Limits) -> Workspace:
-        """A fresh workspace.
+    async def start(cls, backend: Backend, limits: Limits, snapshot: bytes | None = None) -> Workspace:
+        """A fresh workspace, with the files of a snapshot in it if one is given.
 
         Raises:
             WorkspaceDied: it did not come up.
+            FileRefused: the snapshot is no tar, leads outside or does not fit.
         """
         workspace = cls(await backend.open(limits))
         try:
             await workspace._connect()
+            if snapshot is not None:
+                await workspace.restore(snapshot)
         except BaseException:
             await workspace.stop()
             raise
@@ -333,11 +336,7 @@ class Workspace:
 
     async def read_bytes(self, path: str, limit: int = MAX_READ) -> bytes:
         """The first `limit` bytes of a regular file, at most 4 MiB."""
-        answer = await self._ask(_CONTENT, "read", 60.0, path=path, limit=limit)
-        try:
-            return base64.b64decode(answer.data, validate=True)
-        except ValueError as error:
-            raise self._nonsense(error) from error
+        return self._decoded(await self._ask(_CONTENT, "read", 60.0, path=path, limit=limit))
 
     async def write(self, path: str, data: bytes) -> None:
         """Write a file; its parents are made."""
@@ -360,6 +359,25 @@ class Workspace:
         """What differs from the baseline under /home and /workspace, sorted by path; .git and caches left out."""
         found = await self._ask(_CHANGED, "changes", 60.0)
         return [FileChange(path, change, size, kind) for path, change, size, kind in found.changes]
+
+    async def snapshot(self) -> bytes:
+        """A tar of the files below /home and /workspace, links and modes and times included, at most 40 MiB.
+
+        Processes are not in it, nor FIFOs and sockets. It comes from inside and is untrusted: `restore` is what unpacks it.
+
+        Raises:
+            FileRefused: there is more.
+        """
+        return self._decoded(await self._ask(_CONTENT, "snapshot", 120.0))
+
+    async def restore(self, snapshot: bytes) -> None:
+        """Unpack a snapshot over what is there.
+
+        Raises:
+            FileRefused: it is no tar, a member leads outside of /home and /workspace or is a device, or the disk is full;
+                what was unpacked by then stays.
+        """
+        await self._ask(_DONE, "untar", 120.0, data=base64.b64encode(snapshot).decode())
 
     async def stop(self) -> None:
         """End the workspace and everything in it; safe to call twice."""
@@ -413,6 +431,12 @@ class Workspace:
     def _send(self, request: dict[str, Any]) -> None:
         body = json.dumps(request).encode()
         self._writer.write(struct.pack(">I", len(body)) + body)
+
+    def _decoded(self, content: _Content) -> bytes:
+        try:
+            return base64.b64decode(content.data, validate=True)
+        except ValueError as error:
+            raise self._nonsense(error) from error
 
     def _nonsense(self, error: Exception) -> WorkspaceDied:
         self._die(f"agentd spoke nonsense: {error}")
