@@ -22,6 +22,10 @@ from ise_assets.settings import Settings
 
 BASE_TIME = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MEMORY = f"{HOME}/memory"
+SEARCH_INDEX = "/workspace/.services/search.jsonl"
+"""Where a seed puts what web_search finds: a line a page, `{"url": ..., "title": ..., "text": ...}`."""
+MESSAGE_SERVICE = "/workspace/.services/messages"
+"""Where a seed puts the address that message_send POSTs `{"to", "subject", "text"}` to, a server of the workspace's own."""
 MAX_TIMEOUT_S = 600
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -96,6 +100,21 @@ class WebFetchArguments(_Arguments):
     )
 
 
+class WebSearchArguments(_Arguments):
+    """Search the web pages that are known here; titles, addresses and a line of text, best first."""
+
+    query: str = Field(min_length=1, max_length=400, description="Words to look for.")
+    limit: int | None = Field(default=None, ge=1, le=20, description="How many results; 8 if left out.")
+
+
+class MessageSendArguments(_Arguments):
+    """Send a message to a person or a channel by the chat or mail service of this machine."""
+
+    to: str = Field(min_length=1, max_length=200, description="Who gets it: a person, an address or a channel.")
+    text: str = Field(min_length=1, max_length=20_000, description="What it says.")
+    subject: str | None = Field(default=None, max_length=400, description="Its subject, for mail.")
+
+
 _MODELS: dict[str, type[_Arguments]] = {
     "exec": ExecArguments,
     "process": ProcessArguments,
@@ -105,6 +124,8 @@ _MODELS: dict[str, type[_Arguments]] = {
     "memory_search": MemorySearchArguments,
     "memory_get": MemoryGetArguments,
     "web_fetch": WebFetchArguments,
+    "web_search": WebSearchArguments,
+    "message_send": MessageSendArguments,
 }
 
 
@@ -220,30 +241,45 @@ class _Call:
         return await self._lines(path, arguments.offset, arguments.limit)
 
     async def web_fetch(self, arguments: WebFetchArguments) -> ToolResult:
-        try:
-            parts = urlsplit(arguments.url)
-        except ValueError as error:
-            return _failed("invalid_arguments", f"Error: {arguments.url} is not a URL: {error}")
-        host = parts.netloc.rpartition("@")[2].rsplit(":", 1)[0] if not parts.netloc.endswith("]") else parts.netloc
-        if parts.scheme != "http" or host not in _LOOPBACK:
+        if not _is_local(arguments.url):
             return _failed(
                 "denied", f"Error: {arguments.url} is not a server on this machine; only http://127.0.0.1 is reachable."
             )
-        source = f"{_FETCH}\nfetch(json.loads({json.dumps(arguments.url)!r}))\n"
+        return await self._http(arguments.url)
+
+    async def _http(self, url: str, body: str | None = None) -> ToolResult:
+        source = f"{_FETCH}\nfetch(*json.loads({json.dumps([url, body])!r}))\n"
         result = await self.workspace.run_python(source, timeout_s=self.settings.tool_timeout_s)
         if result.timed_out:
-            return ToolResult("timeout", f"Error: {arguments.url} did not answer in time", stderr="timed out")
+            return ToolResult("timeout", f"Error: {url} did not answer in time", stderr="timed out")
         try:
             answer = json.loads(result.stdout)
         except ValueError:
             return _failed("tool_error", f"Error: the fetch failed: {result.stderr[-300:]}")
         if "error" in answer:
-            return _failed("tool_error", f"Error: {arguments.url}: {answer['error']}")
+            return _failed("tool_error", f"Error: {url}: {answer['error']}")
         text = f"HTTP {answer['status']}\n{answer['headers']}\n{answer['body']}"
         shown, cut = self._cut(text)
         if answer["status"] >= 400:
             return ToolResult("tool_error", shown, stdout="", stderr=shown, truncated=cut)
         return ToolResult("ok", shown, stdout=shown, truncated=cut)
+
+    async def web_search(self, arguments: WebSearchArguments) -> ToolResult:
+        wanted = json.dumps([SEARCH_INDEX, arguments.query, arguments.limit or 8])
+        result = await self.workspace.run_python(f"{_WEB_SEARCH}\nsearch(*json.loads({wanted!r}))\n")
+        if result.exit_code != 0:
+            return _failed("tool_error", f"Error: the search failed: {result.stderr.strip()[-300:]}")
+        return self._text(result.stdout.rstrip("\n"))
+
+    async def message_send(self, arguments: MessageSendArguments) -> ToolResult:
+        try:
+            address = (await self.workspace.read_bytes(MESSAGE_SERVICE, 2000)).decode("utf-8", "replace").strip()
+        except FileRefused:
+            return _failed("tool_error", "Error: no chat or mail service runs on this machine. Nothing was sent.")
+        if not _is_local(address):
+            return _failed("denied", "Error: the service's address is not on this machine. Nothing was sent.")
+        body = json.dumps({"to": arguments.to, "subject": arguments.subject or "", "text": arguments.text})
+        return await self._http(address, body)
 
     async def _lines(self, path: str, offset: int | None, limit: int | None) -> ToolResult:
         data = await self.workspace.read_bytes(path)
@@ -307,6 +343,15 @@ def _failed(outcome: Any, message: str) -> ToolResult:
     return ToolResult(outcome, message, stderr=message)
 
 
+def _is_local(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    host = parts.netloc.rpartition("@")[2].rsplit(":", 1)[0] if not parts.netloc.endswith("]") else parts.netloc
+    return parts.scheme == "http" and host in _LOOPBACK
+
+
 def _absolute(path: str) -> str:
     if path == "~" or path.startswith("~/"):
         path = HOME + path[1:]
@@ -354,6 +399,33 @@ def search(root, query):
         print("nothing found for: " + query)
 """
 
+_WEB_SEARCH = """
+import json, os, re, sys
+
+def search(index, query, limit):
+    words = set(re.findall(r"\\w+", query.lower()))
+    if not os.path.exists(index):
+        sys.exit("there is no search index on this machine")
+    found = []
+    with open(index, encoding="utf-8", errors="replace") as handle:
+        for line in handle:
+            try:
+                page = json.loads(line)
+            except ValueError:
+                continue
+            title, text = str(page.get("title", "")), str(page.get("text", ""))
+            score = 3 * sum(word in title.lower() for word in words) + sum(word in text.lower() for word in words)
+            if score:
+                lines = [part.strip() for part in re.split(r"[\\n.]", text) if part.strip()]
+                best = max(lines, key=lambda part: sum(word in part.lower() for word in words), default="")
+                found.append((-score, str(page.get("url", "")), title, best[:200]))
+    found.sort()
+    for number, (_, url, title, text) in enumerate(found[:limit], 1):
+        print("%d. %s\\n   %s\\n   %s" % (number, title, url, text))
+    if not found:
+        print("nothing found for: " + query)
+"""
+
 _FETCH = """
 import json, urllib.error, urllib.request
 
@@ -361,11 +433,13 @@ class Stay(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, request, fp, code, msg, headers, url):
         return None
 
-def fetch(url):
+def fetch(url, body):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Stay())
     try:
         try:
-            answer = opener.open(urllib.request.Request(url, headers={"User-Agent": "agent"}), timeout=20)
+            headers = {"User-Agent": "agent", **({"Content-Type": "application/json"} if body is not None else {})}
+            data = body.encode("utf-8", "replace") if body is not None else None
+            answer = opener.open(urllib.request.Request(url, data, headers), timeout=20)
         except urllib.error.HTTPError as error:
             answer = error
         kept = ("content-type", "location", "retry-after", "link", "etag")

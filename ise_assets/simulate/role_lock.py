@@ -19,7 +19,7 @@ _WORK = (
     r"|creat\w*|updat\w*|fix|writ\w*|read(?:ing)?|inspect\w*|verify\w*|execut\w*|investigat\w*|analy[sz]\w*|list(?:ing)?"
     r"|examin\w*|implement|proceed|install)"
 )
-_TOOL = r"(?:exec|read|write|edit|process|web_fetch|memory_search|memory_get)"
+_TOOL = r"(?:exec|read|write|edit|process|web_fetch|web_search|message_send|memory_search|memory_get)"
 _WISH = r"you(?:'d| would)? (?:really )?(?:like|want|prefer|have any|are ready)"
 
 _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (

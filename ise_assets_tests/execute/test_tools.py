@@ -18,7 +18,8 @@ async def call(workspace: Workspace, name: str, **arguments: object) -> ToolResu
 
 def test_every_tool_has_a_closed_schema_with_a_description() -> None:
     names = [tool["function"]["name"] for tool in TOOLS]
-    assert names == ["exec", "process", "read", "write", "edit", "memory_search", "memory_get", "web_fetch"]
+    files, notes = ["read", "write", "edit"], ["memory_search", "memory_get"]
+    assert names == ["exec", "process", *files, *notes, "web_fetch", "web_search", "message_send"]
     for tool in TOOLS:
         parameters = tool["function"]["parameters"]
         assert parameters["additionalProperties"] is False
@@ -105,3 +106,48 @@ async def test_commit_ids_depend_on_the_call_number_only(workspace: Workspace) -
         ids.append((await call(workspace, "exec", command=command, workdir=folder)).content)
     assert ids[0] == ids[1]
     assert len(ids[0]) == 40
+
+
+async def test_web_search_finds_what_the_seed_put_into_the_index(workspace: Workspace) -> None:
+    without = await call(workspace, "web_search", query="tides")
+    assert without.outcome == "tool_error"
+    assert "no search index" in without.content
+    pages = [
+        {"url": "http://127.0.0.1:8000/tides", "title": "Tides", "text": "High water. The tide tables of May."},
+        {"url": "http://127.0.0.1:8000/cats", "title": "Cats", "text": "They dislike tides and water."},
+    ]
+    lines = "\n".join(["{broken", *(json.dumps(page) for page in pages)])
+    await workspace.put_files([("/workspace/.services/search.jsonl", lines.encode(), 0o644)])
+    found = await call(workspace, "web_search", query="tide tables")
+    assert found.content == "1. Tides\n   http://127.0.0.1:8000/tides\n   The tide tables of May\n2. Cats\n" + (
+        "   http://127.0.0.1:8000/cats\n   They dislike tides and water"
+    )
+    assert (await call(workspace, "web_search", query="zebra")).content == "nothing found for: zebra"
+
+
+_INBOX = """
+import http.server, json
+class Inbox(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        code = 404 if body["to"] == "nobody" else 201
+        open("/home/user/inbox", "a").write(json.dumps(body) + "\\n")
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(b"no such person" if code == 404 else b"sent")
+http.server.HTTPServer(("127.0.0.1", 8124), Inbox).serve_forever()
+"""
+
+
+async def test_message_send_reaches_the_seeded_service_and_no_other(workspace: Workspace) -> None:
+    assert (await call(workspace, "message_send", to="#ops", text="hi")).outcome == "tool_error"
+    await workspace.put_files([("/home/user/inbox.py", _INBOX.encode(), 0o644)])
+    await workspace.exec("exec python3 inbox.py", background=True, hidden=True)
+    ready = "for i in $(seq 200); do (exec 3<>/dev/tcp/127.0.0.1/8124) 2>/dev/null && exit 0; sleep 0.02; done; exit 1"
+    assert (await workspace.exec(ready)).exit_code == 0
+    await workspace.write("/workspace/.services/messages", b"http://127.0.0.1:8124/send\n")
+    assert (await call(workspace, "message_send", to="#ops", text="done")).content.endswith("sent")
+    assert (await call(workspace, "message_send", to="nobody", text="x")).outcome == "tool_error"
+    assert '"to": "#ops", "subject": "", "text": "done"' in (await workspace.exec("cat inbox")).stdout
+    await workspace.write("/workspace/.services/messages", b"http://192.0.2.1/send")
+    assert (await call(workspace, "message_send", to="#ops", text="x")).outcome == "denied"
