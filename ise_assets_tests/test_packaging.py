@@ -179,7 +179,8 @@ def test_the_instances_settings_are_understood_by_dagster(tmp_path: Path) -> Non
 
 def test_dagster_is_pointed_at_the_definitions_with_a_working_directory() -> None:
     (location,) = yaml.safe_load((PROJECT / "workspace.yaml").read_text(encoding="utf-8"))["load_from"]
-    assert location == {"python_module": {"module_name": "ise_assets.definitions", "working_directory": "."}}
+    module = {"module_name": "ise_assets.definitions", "working_directory": ".", "location_name": "ise_assets"}
+    assert location == {"python_module": module}
 
 
 def test_the_workspace_image_has_every_program_that_scenarios_require() -> None:

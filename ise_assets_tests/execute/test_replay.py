@@ -397,7 +397,7 @@ def test_one_sessions_dying_workspaces_do_not_stop_the_others(
     make_run: Callable[..., StageRun], backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(([SUM], "completed"), ([SUM], "completed"))
-    monkeypatch.setattr("ise_assets.execute.stage.os.cpu_count", lambda: 1)
+    run = replace(run, settings=run.settings.model_copy(update={"max_concurrent_sessions": 1}))
     monkeypatch.setattr("ise_assets.execute.stage.open_backend", lambda name: Dying(backend, ATTEMPTS))
     first = replay_domain(run, "file-io")
     assert (first["new_traces"], len(first["died"])) == (1, 1)
