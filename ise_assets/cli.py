@@ -123,6 +123,10 @@ def ui(port: Annotated[int, typer.Option(help="Port of the web UI.")] = 3000) ->
     home = _dagster_home()
     console.print(f"Web UI at [bold]http://127.0.0.1:{port}[/] (instance in {home}); Ctrl-C ends it.")
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(_project() / "workspace.yaml"), "-h", "127.0.0.1"]
+    settings = _settings()
+    os.environ["ISE_HOME"] = str(settings.home.absolute())  # the server runs in the project's folder
+    if settings.warehouse:
+        os.environ["ISE_WAREHOUSE"] = str(settings.warehouse_path.absolute())
     os.chdir(_project())
     with _instance(home):
         pass

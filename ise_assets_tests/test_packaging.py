@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from ise_assets import doctor
 from ise_assets.intent.catalog import load_catalog
-from ise_assets.settings import PACKAGE, PROJECT
+from ise_assets.settings import PACKAGE, PROJECT, Settings
 
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 DIRECT = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"]["dev"]]
@@ -198,3 +198,12 @@ def test_what_the_workspace_image_copies_exists() -> None:
     sources = re.findall(r"^COPY (?:--\S+ )*(\S+) ", image, re.MULTILINE)
     assert sources
     assert [source for source in sources if not (PROJECT / source).exists()] == []
+
+
+def test_the_readme_names_every_setting_with_its_default() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for name, field in Settings.model_fields.items():
+        row = next((line for line in readme.splitlines() if line.startswith(f"| `ISE_{name.upper()}` |")), "")
+        assert field.description and field.description in row, name
+        default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else str(field.default)
+        assert (default.lower() if isinstance(field.default, bool) else default) in row, name
