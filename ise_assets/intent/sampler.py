@@ -7,7 +7,7 @@ first domain) never moves when scenarios come or go. The tasks are drawn from a 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations as choose
 from math import comb
@@ -101,21 +101,28 @@ def instantiate(frame: Frame, tasks: Sequence[Task]) -> list[TaskInstance]:
     port = 8000 + random.Random(f"ports {frame.intent_id}").randrange(0, 900)
     for task in tasks:
         params = draw(task.params, random.Random(f"params {frame.intent_id} {task.name}"))
-        stem = str(render(task.root, params)).strip("/")
-        name, number = stem, 2
-        while any(name == other or name.startswith(other + "/") or other.startswith(name + "/") for other in taken):
-            name, number = f"{stem}-{number}", number + 1
-        taken.add(name)
+        root = _free_folder(str(render(task.root, params)).strip("/"), taken)
+        taken.add(root)
         ports = {}
         for label in task.ports:
             ports[label] = port
             port += 7
         instances.append(
             TaskInstance(
-                task=task.name, scenario_hash=task.content_hash, params=params, root=f"{HOME}/{name}", ports=ports
+                task=task.name, scenario_hash=task.content_hash, params=params, root=f"{HOME}/{root}", ports=ports
             )
         )
     return instances
+
+
+def _free_folder(wanted: str, taken: Collection[str]) -> str:
+    """`wanted`, numbered where it is one of `taken`, holds one of them, or lies in one (then its first folder is numbered)."""
+    first, _, rest = wanted.partition("/")
+    name, number = wanted, 2
+    while any(name == other or name.startswith(f"{other}/") or other.startswith(f"{name}/") for other in taken):
+        inside = rest and any(name.startswith(f"{other}/") for other in taken)
+        name, number = f"{first}-{number}/{rest}" if inside else f"{wanted}-{number}", number + 1
+    return name
 
 
 def combinations(catalog: Mapping[str, Task], personas: int) -> int:

@@ -218,6 +218,8 @@ def test_a_row_that_another_run_wrote_meanwhile_keeps_its_generation(
     tmp_path: Path, encoder: type[CountingEncoder]
 ) -> None:
     quicker = stage_run(tmp_path, run_id="quicker")
+    elsewhere = quicker.settings.model_copy(update={"home": tmp_path / "elsewhere"})
+    quicker = replace(quicker, settings=elsewhere)  # with a journal of its own: of one journal's runs the second waits
     put_intents(quicker, "file-io", {"i1": "one", "i2": "two"})
 
     def overtake(done: int, total: int, what: str) -> None:
