@@ -43,7 +43,7 @@ DOMAIN_ASSETS = (
 )
 HEADINGS = dict(zip(DOMAIN_ASSETS, ("intents", "vectors", "kept", "report", "sessions", "traces", "SFT"), strict=True))
 """Of the closing table: the assets' own names do not fit into 80 columns."""
-DEMO_PERSONAS_PER_LIST = 21
+DEMO_PERSONAS_PER_LIST = 20
 _PROJECT_FILES = ("workspace.yaml", "dagster.yaml")
 _PROBLEMS_SHOWN = 5
 _INTERRUPTED = 130
