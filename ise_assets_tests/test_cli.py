@@ -248,7 +248,7 @@ def test_doctor_names_everything_it_looked_at_and_its_exit_code_says_whether_all
 @pytest.mark.parametrize(
     ("arguments", "environment", "wanted"),
     [
-        ([], {}, 21),
+        ([], {}, 20),
         (["--personas-per-list", "3"], {}, 3),
         (["--personas-per-list", "0"], {}, 0),
         ([], {"ISE_SHIPPED_PERSONAS_PER_LIST": "5"}, 5),
@@ -270,7 +270,7 @@ def test_the_demo_takes_some_personas_of_each_list(
     done = CliRunner().invoke(cli.app, ["demo", *arguments])
     assert done.exit_code == 0, done.output
     assert [one.shipped_personas_per_list for one in seen] == [wanted]
-    assert len(list_files(SHIPPED_LISTS)) * 21 == 210
+    assert len(list_files(SHIPPED_LISTS)) * 20 == 200
 
 
 def test_help_is_the_manual() -> None:
