@@ -25,6 +25,7 @@ from rich.table import Table
 
 from ise_assets.intent.models import DOMAINS
 from ise_assets.settings import Settings, SettingsError, load_settings
+from ise_assets.stage import DOMAIN_ASSETS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 catalog_app = typer.Typer(no_args_is_help=True, help="Look at the scenarios and prove them.")
@@ -32,15 +33,6 @@ app.add_typer(catalog_app, name="catalog")
 console = Console()
 errors = Console(stderr=True)
 
-DOMAIN_ASSETS = (
-    "intent_pool",
-    "intent_embeddings",
-    "deduped_pool",
-    "diversity_report",
-    "simulated_dialogues",
-    "executed_traces",
-    "sft_split",
-)
 HEADINGS = dict(zip(DOMAIN_ASSETS, ("intents", "vectors", "kept", "report", "sessions", "traces", "SFT"), strict=True))
 """Of the closing table: the assets' own names do not fit into 80 columns."""
 DEMO_PERSONAS_PER_LIST = 20

@@ -8,6 +8,17 @@ from dataclasses import dataclass, field
 from ise_assets.settings import Settings
 from ise_assets.warehouse import Warehouse
 
+DOMAIN_ASSETS = (
+    "intent_pool",
+    "intent_embeddings",
+    "deduped_pool",
+    "diversity_report",
+    "simulated_dialogues",
+    "executed_traces",
+    "sft_split",
+)
+"""The assets of one domain, in the order in which they build on each other."""
+
 
 def _silent(done: int, total: int, what: str) -> None:
     return None

@@ -73,6 +73,18 @@ async def run_checks(
     ]
 
 
+def spoken(messages: Sequence[Mapping[str, Any]], turns: Mapping[str, Sequence[int]]) -> dict[str, str]:
+    """All the agent said, by subgoal key: the assistant's text of the user turns (from 1) that were about it."""
+    words: dict[int, list[str]] = {}
+    turn = 0
+    for message in messages:
+        if message["role"] == "user":
+            turn += 1
+        elif message["role"] == "assistant" and message.get("content"):
+            words.setdefault(turn, []).append(str(message["content"]))
+    return {key: "\n".join(text for n in numbers for text in words.get(n, ())) for key, numbers in turns.items()}
+
+
 def is_accepted(intent: Intent, before: Sequence[CheckResult], after: Sequence[CheckResult]) -> bool:
     """Whether every check holds now and did not on the fresh seed, and every guard held both times."""
     guards = {entry["key"] for entry in intent.acceptance if entry["guard"]}

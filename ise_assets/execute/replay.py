@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ise_assets.execute.acceptance import CheckerError, is_accepted, run_checks
+from ise_assets.execute.acceptance import CheckerError, is_accepted, run_checks, spoken
 from ise_assets.execute.models import CheckResult, LiveCall, ToolResult, Trace, WorkspaceDied
 from ise_assets.execute.normalise import normalise
 from ise_assets.execute.recovery import failure_class, recovery_spans, starts_in_background
@@ -113,15 +113,7 @@ async def replay_calls(
 
 def replies_of(dialogue: Mapping[str, Any]) -> dict[str, str]:
     """All the agent said in each subgoal's turns, by subgoal key, from a dialogue's row."""
-    words: dict[int, list[str]] = {}
-    turn = 0
-    for message in json.loads(dialogue["messages"]):
-        if message["role"] == "user":
-            turn += 1
-        elif message["role"] == "assistant" and message.get("content"):
-            words.setdefault(turn, []).append(str(message["content"]))
-    turns: dict[str, list[int]] = json.loads(dialogue["subgoal_turns"] or "{}")
-    return {key: "\n".join(text for n in numbers for text in words.get(n, ())) for key, numbers in turns.items()}
+    return spoken(json.loads(dialogue["messages"]), json.loads(dialogue["subgoal_turns"] or "{}"))
 
 
 @dataclass

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ise_assets.execute.acceptance import CheckerError, is_accepted, run_checks
+from ise_assets.execute.acceptance import CheckerError, is_accepted, run_checks, spoken
 from ise_assets.execute.models import CheckResult, FileChange, LiveCall, WorkspaceDied
 from ise_assets.execute.seed import plant
 from ise_assets.execute.tools import TOOLS, call_tool
@@ -23,7 +23,7 @@ from ise_assets.intent.template import HOME
 from ise_assets.llm import SCRIPTED_PROVIDER, Ledger, ModelFailure, Script
 from ise_assets.settings import Settings
 from ise_assets.simulate.agent import Agent, EmptyAnswer
-from ise_assets.simulate.models import VERIFICATION, Dialogue, SessionStatus, UserTurn, dialogue_id
+from ise_assets.simulate.models import Dialogue, SessionStatus, UserTurn, dialogue_id
 from ise_assets.simulate.user import EXCERPT_CHARS, EXCERPT_FILES, Observation, UserModelError, UserSimulator
 
 OnEvent = Callable[[str, dict[str, Any]], None]
@@ -138,7 +138,7 @@ class _Session:
                 self.dialogue.drift_turns = user.drift_turns
                 self.dialogue.regenerated_turns = user.regenerated_turns
             if self.dialogue.status != "error":
-                replies = replies_by_subgoal(self.dialogue)
+                replies = spoken(self.dialogue.messages, self.dialogue.subgoal_turns)
                 try:
                     final = await run_checks(workspace, self.intent, self.tasks, truths, replies, baseline)
                 except CheckerError as error:  # the conversation is paid for and kept
@@ -214,22 +214,6 @@ def _ending(turn: UserTurn) -> tuple[SessionStatus, str]:
     if turn.satisfied:
         return "completed", f"user satisfied: {turn.reason}" if turn.reason else "user satisfied"
     return "gave_up", f"user not satisfied: {turn.reason}" if turn.reason else "user not satisfied"
-
-
-def replies_by_subgoal(dialogue: Dialogue) -> dict[str, str]:
-    """The agent's words per subgoal key: all assistant text of the turns that were about it."""
-    words: dict[int, list[str]] = {}
-    number = 0
-    for message in dialogue.messages:
-        if message["role"] == "user":
-            number += 1
-        elif message["role"] == "assistant" and message.get("content"):
-            words.setdefault(number, []).append(str(message["content"]))
-    return {
-        key: "\n".join(text for number in numbers for text in words.get(number, ()))
-        for key, numbers in dialogue.subgoal_turns.items()
-        if key != VERIFICATION
-    }
 
 
 class _Sight:

@@ -26,6 +26,7 @@ from ise_assets.intent.models import DOMAINS, Persona
 from ise_assets.intent.sampler import Frame, sample_frame
 from ise_assets.settings import PROJECT, Settings
 from ise_assets.warehouse import Warehouse
+from ise_assets_tests.pipeline import person
 
 ASSETS = (
     "persona_pool",
@@ -440,18 +441,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def person(number: int) -> dict[str, Any]:
-    return {
-        "name": f"Person {number}",
-        "role": f"planner of line {number}",
-        "industry": "transport",
-        "expertise": ["timetables", f"depot {number}"],
-        "experience_level": "senior",
-        "communication_style": ["terse", "plain", "warm and chatty", "formal, full sentences"][number % 4],
-        "work_context": f"Plans the night buses of district {number} and inherited a shared drive nobody has tidied.",
-    }
 
 
 def frame_of(row: dict[str, Any]) -> Frame:
