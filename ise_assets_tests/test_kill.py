@@ -113,7 +113,7 @@ def weather(folder: Path, start: Start, moments: Sequence[Moment], intents_per_p
     assert last.wait() == 0, last.output
     assert whole.wait() == 0, whole.output
     assert len(hit) == len(moments) >= 10
-    assert {"intent_pool", "simulated_dialogues", "executed_traces"} <= set(hit) and len(set(hit)) >= 5, hit
+    assert set(BODIES) <= set(hit) and len(set(hit)) >= 5, hit  # a short step may end before its moment comes
     expected, found = tables(calm), tables(stormy)
     assert {name: len(rows) for name, rows in found.items()} == {name: len(rows) for name, rows in expected.items()}
     for table in TABLES:

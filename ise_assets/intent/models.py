@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -31,7 +31,9 @@ TIERS: tuple[Tier, ...] = ("simple", "medium", "complex")
 Register = Literal["terse", "plain", "chatty", "formal"]
 REGISTERS: tuple[Register, ...] = ("terse", "plain", "chatty", "formal")
 
-ToolName = Literal["exec", "process", "read", "write", "edit", "memory_search", "memory_get", "web_fetch"]
+ToolName = Literal[
+    "exec", "process", "read", "write", "edit", "memory_search", "memory_get", "web_fetch", "web_search", "message_send"
+]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=60)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -342,6 +344,12 @@ class ProcessArgs(_Strict):
     data: str | None = None
 
 
+class MessageArgs(_Strict):
+    to: str
+    text: str
+    subject: str | None = None
+
+
 class Ask(_Strict):
     """The agent ends its turn with `question`; the user answers with the fact named."""
 
@@ -368,6 +376,8 @@ class Step(_Strict):
     memory_search: str | None = None
     memory_get: str | None = None
     web_fetch: str | None = None
+    web_search: str | None = None
+    message_send: MessageArgs | None = None
     ask: Ask | None = None
     say: str | None = None
     note: str | list[str] | None = None
@@ -392,7 +402,7 @@ class Step(_Strict):
         return self
 
 
-STEP_KINDS = ("exec", "read", "write", "edit", "process", "memory_search", "memory_get", "web_fetch", "ask", "say")
+STEP_KINDS = (*get_args(ToolName), "ask", "say")
 
 
 class FailsWith(_Strict):

@@ -20,6 +20,7 @@ from ise_assets.simulate.models import VERIFICATION, UserTurn
 
 SLIP_SHARE = 0.35
 OTHER_WAY_SHARE = 0.5
+_ONLY_ARGUMENT = {"memory_search": "query", "memory_get": "path", "web_fetch": "url", "web_search": "query"}
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,10 @@ def tool_call(step: Step, context: Mapping[str, Any]) -> tuple[str, dict[str, An
             arguments["timeout"] = step.timeout
         if step.background:
             arguments["background"] = True
-    elif kind in ("read", "write", "edit", "process"):
-        arguments = value.model_dump(exclude_none=True)
+    elif isinstance(value, str):
+        arguments = {_ONLY_ARGUMENT[kind]: value}
     else:
-        arguments = {{"memory_search": "query", "memory_get": "path", "web_fetch": "url"}[kind]: value}
+        arguments = value.model_dump(exclude_none=True)
     return kind, render(arguments, context)
 
 
