@@ -402,7 +402,7 @@ class Step(_Strict):
         return self
 
 
-STEP_KINDS = (*get_args(ToolName), "ask", "say")
+STEP_KINDS: tuple[str, ...] = (*get_args(ToolName), "ask", "say")
 
 
 class FailsWith(_Strict):
