@@ -88,7 +88,9 @@ class Limits:
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """The limits that the settings ask for."""
-        limits = cls(settings.workspace_memory_mib, settings.workspace_disk_mib, settings.tool_output_chars)
+        limits = cls(
+            settings.workspace_memory_mib, settings.workspace_disk_mib, output_chars=settings.tool_output_chars
+        )
         return replace(limits, rlimits={**limits.rlimits, "RLIMIT_AS": settings.workspace_memory_mib << 20})
 
     @property

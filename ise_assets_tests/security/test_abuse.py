@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ise_assets.execute.backends.cgroup import find_parents
 from ise_assets.execute.backends.docker import DockerChannel
 from ise_assets.execute.models import WorkspaceDied
 from ise_assets.execute.workspace import Backend, FileRefused, Limits, Workspace, open_backend
@@ -201,6 +202,52 @@ def test_a_sparse_file_of_a_terabyte_is_refused(attacked: Attacked) -> None:
         async with await Workspace.start(backend, LIMITS) as workspace:
             assert (await workspace.exec("truncate -s 1T sparse")).exit_code != 0
             assert (await workspace.exec("truncate -s 1M sparse")).exit_code == 0
+
+    attacked(probe)
+
+
+HOARDER = """
+import socket, time
+kept, size = [], 0
+try:
+    while True:
+        pair = socket.socketpair()
+        pair[0].setblocking(False)
+        kept.append(pair)
+        try:
+            while True:
+                size += pair[0].send(b"x" * 65536)
+        except BlockingIOError:
+            pass
+except OSError:
+    print(size >> 20, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_the_kernel_holds_for_a_workspace_is_bounded(attacked: Attacked, request: pytest.FixtureRequest) -> None:
+    """Socket buffers are in no process's memory; without a ceiling these processes would hold twelve times what one does.
+
+    The kernel may have to end agentd, too: then the workspace has died, and nobody else notices.
+    """
+    if "user" in request.node.name or ("bubblewrap" in request.node.name and not find_parents().folders):
+        pytest.skip("KERNEL MEMORY NOT BOUNDED: this user may make no control groups, and nothing else counts it")
+
+    async def probe(backend: Backend) -> None:
+        async with (
+            await Workspace.start(backend, LIMITS) as workspace,
+            await Workspace.start(backend, LIMITS) as sibling,
+        ):
+            await workspace.write("/home/user/h.py", HOARDER.encode())
+            one = await workspace.exec("timeout 20 python3 h.py & sleep 1.5; kill %1", timeout_s=30)
+            assert int(one.stdout) > 50  # the control: one may
+            many = "for n in $(seq 12); do python3 h.py & done; sleep 4; kill $(jobs -p)"
+            try:
+                told = (await workspace.exec(many, timeout_s=30)).stdout.split()
+                assert sum(map(int, told)) < 12 * int(one.stdout)
+            except WorkspaceDied:
+                assert running("python3 h.py") == []
+            assert await alive(sibling)
 
     attacked(probe)
 

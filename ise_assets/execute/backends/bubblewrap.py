@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ise_assets.execute.backends import cgroup
 from ise_assets.execute.models import BackendUnavailable, WorkspaceDied
 from ise_assets.execute.seccomp import ARCHITECTURES, seccomp_filter
 from ise_assets.execute.workspace import (
@@ -37,6 +38,9 @@ from ise_assets.execute.workspace import (
 # the kernel's parent-death signal follows the thread that forked, so one thread that lives as long as the process forks them all
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bubblewrap")
 _UIDS = range(100_000, 160_000)
+# over what processes and tmpfs may hold: what the kernel holds for them, so that the watchdog acts before the kernel does
+_KERNEL_MIB = 128
+_OWN_PROCESSES = 64  # bwrap's, agentd's and its forks', beside the agent's RLIMIT_NPROC
 _NEEDED_OPTIONS = ("--disable-userns", "--size", "--clearenv", "--as-pid-1", "--seccomp")
 _ETC = {
     "passwd": "root:x:0:0:root:/root:/usr/sbin/nologin\nuser:x:1000:1000:user:/home/user:/bin/bash\n",
@@ -116,12 +120,27 @@ def _renew_spawner() -> None:
 os.register_at_fork(after_in_child=_renew_spawner)  # threads do not survive a fork
 
 
-class BubblewrapChannel(Channel):
-    """bwrap and what it started: all processes inside are below it in the host's tree. `lease` is held as long as they live."""
+@dataclass(frozen=True)
+class _Spawned:
+    """bwrap, and what is given back when all inside have ended: the name that holds its uid, its control group."""
 
-    def __init__(self, process: subprocess.Popen[bytes], limits: Limits, lease: socket.socket | None) -> None:
-        super().__init__(process, limits)
-        self._lease = lease
+    process: subprocess.Popen[bytes]
+    lease: socket.socket | None
+    group: cgroup.Cgroup | None
+
+    def release(self) -> None:
+        if self.lease:
+            self.lease.close()
+        if self.group:
+            self.group.remove()
+
+
+class BubblewrapChannel(Channel):
+    """bwrap and what it started: all processes inside are below it in the host's tree."""
+
+    def __init__(self, spawned: _Spawned, limits: Limits) -> None:
+        super().__init__(spawned.process, limits)
+        self._spawned = spawned
 
     def descendants(self) -> list[int]:
         """The host's numbers of all processes inside, agentd first."""
@@ -134,8 +153,7 @@ class BubblewrapChannel(Channel):
             if inside and _kill_within(inside[0], self.process.pid):
                 _await_end(self.process.pid, 5.0)
         super().end()
-        if self._lease:
-            self._lease.close()
+        self._spawned.release()
 
 
 class Bubblewrap(Backend):
@@ -156,14 +174,14 @@ class Bubblewrap(Backend):
                     f"{program} is missing; workspaces need it. Install it: sudo apt-get install {Path(program).name}"
                 )
         try:
-            process, lease = _SPAWNER.submit(self._spawn, Limits(), ["/usr/bin/true"]).result()
+            spawned = _SPAWNER.submit(self._spawn, Limits(), ["/usr/bin/true"]).result()
+            process = spawned.process
             try:
                 _, words = process.communicate(timeout=30)
             finally:
                 process.kill()
                 process.wait()
-                if lease:
-                    lease.close()
+                spawned.release()
         except (OSError, subprocess.SubprocessError) as error:
             return f"bwrap cannot be started: {error}\n{_REMEDY}"
         if process.returncode == 0:
@@ -181,18 +199,19 @@ class Bubblewrap(Backend):
         command = ["/usr/bin/python3", "-S", "-s", "-B", "/opt/agentd.py"]
         try:
             starting = loop.run_in_executor(_SPAWNER, self._spawn, limits, command)
-            process, lease = await asyncio.shield(starting)
+            spawned = await asyncio.shield(starting)
         except OSError as error:
             raise WorkspaceDied(f"bwrap could not be started: {error}") from error
         except asyncio.CancelledError:
             starting.add_done_callback(_discard)
             raise
-        return BubblewrapChannel(process, limits, lease)
+        return BubblewrapChannel(spawned, limits)
 
     def sweep(self) -> None:
-        """Nothing outlives its parent here: the kernel kills the sandbox with the thread that forked it."""
+        """No process outlives its parent here: the kernel kills the sandbox with the thread that forked it. Empty groups do."""
+        cgroup.sweep()
 
-    def _spawn(self, limits: Limits, command: list[str]) -> tuple[subprocess.Popen[bytes], socket.socket | None]:
+    def _spawn(self, limits: Limits, command: list[str]) -> _Spawned:
         binary = find_binary()
         if binary is None:
             raise BackendUnavailable(self.probe() or "bwrap is missing")
@@ -207,6 +226,9 @@ class Bubblewrap(Backend):
             arguments = [*_MOUNTING, disks, *_disks(limits), "--", *arguments]
         identity: dict[str, Any] = {}
         lease = None
+        group = cgroup.make_cgroup(limits.total_mib + _KERNEL_MIB, limits.rlimits["RLIMIT_NPROC"] + _OWN_PROCESSES)
+        if group:
+            arguments = [*_WAITING, *arguments]
         try:
             if _has_own_uids():
                 uid, lease = _lease_uid()
@@ -222,20 +244,39 @@ class Bubblewrap(Backend):
                 start_new_session=True,
                 **identity,
             )
+            if group:
+                _admit(process, group)
         except BaseException:
             if lease:
                 lease.close()
+            if group:
+                group.remove()
             raise
         finally:
             for handle in handles:
                 os.close(handle)
-        return process, lease
+        return _Spawned(process, lease, group)
 
 
-def _discard(starting: asyncio.Future[tuple[subprocess.Popen[bytes], socket.socket | None]]) -> None:
+# A process is put into its group before it does anything: it waits for a line, which no one behind it will see.
+_WAITING = ["/bin/sh", "-c", 'read -r _ && exec "$@"', "sh"]
+
+
+def _admit(process: subprocess.Popen[bytes], group: cgroup.Cgroup) -> None:
+    assert process.stdin is not None
+    try:
+        group.admit(process.pid)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
+def _discard(starting: asyncio.Future[_Spawned]) -> None:
     if not starting.cancelled() and starting.exception() is None:
-        process, lease = starting.result()
-        BubblewrapChannel(process, Limits(), lease).end()
+        BubblewrapChannel(starting.result(), Limits()).end()
 
 
 def _tree(pid: int) -> list[int]:
