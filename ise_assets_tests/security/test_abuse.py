@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ise_assets.execute.backends.cgroup import find_parents
 from ise_assets.execute.backends.docker import DockerChannel
+from ise_assets.execute.cgroup import find_parents
 from ise_assets.execute.models import WorkspaceDied
 from ise_assets.execute.workspace import Backend, FileRefused, Limits, Workspace, open_backend
 from ise_assets_tests.security.conftest import Probe

@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ise_assets.execute.backends import cgroup
+from ise_assets.execute import cgroup
 from ise_assets.execute.models import BackendUnavailable, WorkspaceDied
 from ise_assets.execute.seccomp import ARCHITECTURES, seccomp_filter
 from ise_assets.execute.workspace import (
