@@ -25,7 +25,7 @@ import pyarrow as pa
 from ise_assets.settings import PROJECT
 
 T = TypeVar("T")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _OPEN_TIMEOUT_S = 60.0
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
 
@@ -242,6 +242,13 @@ def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         connection.execute(statement)
     connection.execute("DELETE FROM schema_version")
     connection.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA_VERSION])
+
+
+def _add_files_of_a_session(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(sql("migrations/2_files_of_a_session"))
+
+
+MIGRATIONS[2] = _add_files_of_a_session
 
 
 def _version(connection: duckdb.DuckDBPyConnection, path: Path) -> int | None:

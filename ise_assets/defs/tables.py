@@ -48,6 +48,7 @@ _WORDS = {
     "tools": "definitions of the tools the agent had",
     "calls": "each live call with its result and time",
     "live_checks": "outcome of each check at the end of the live session",
+    "files": "what the live session left changed in its workspace, with a digest of each text",
     "subgoal_turns": "user turns spent on each subgoal",
     "accepted": "every check holds on the replayed final state and did not on the fresh seed; every guard held",
     "declined": "the right answer was to refuse, and the agent did",

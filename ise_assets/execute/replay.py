@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ise_assets.execute.acceptance import CheckerError, is_accepted, run_checks, spoken
+from ise_assets.execute.manifest import manifest_differences, manifest_of
 from ise_assets.execute.models import CheckResult, LiveCall, ToolResult, Trace, WorkspaceDied
 from ise_assets.execute.normalise import normalise
 from ise_assets.execute.recovery import failure_class, recovery_spans, starts_in_background
@@ -29,7 +30,6 @@ _SHOWN = 500
 _POLL_EVERY_S = 0.1
 _POLL_LONGER_S = 5.0
 _MOST_WAIT_S = 60.0
-_MOST_CHANGES = 500
 
 
 async def replay_session(
@@ -69,13 +69,16 @@ async def _replay_once(
             differences = _differences(call, result)
             divergence += differences
             rows.append(_row(call, result, not differences))
+        files: list[dict[str, Any]] = []
         try:
+            files = await manifest_of(workspace)
+            if dialogue["files"] is not None:
+                divergence += _changed_otherwise(json.loads(dialogue["files"]), files)
             after = await run_checks(workspace, intent, tasks, truths, replies_of(dialogue), before)
         except CheckerError as error:
             after = [
                 CheckResult(result.name, result.kind, held=False, evidence=str(error)[:_SHOWN]) for result in before
             ]
-        changed = [vars(change) for change in await workspace.changes() if change.kind != "dir"]
     spans = recovery_spans(rows)
     by_call = {span.failed_call: span.id for span in spans} | {
         s.recovered_call: s.id for s in spans if s.recovered_call is not None
@@ -93,7 +96,7 @@ async def _replay_once(
         divergence=divergence,
         calls=rows,
         recovery_spans=[span.row() for span in spans],
-        changed_files=changed[:_MOST_CHANGES],
+        changed_files=files,
         backend=backend.name,
     )
 
@@ -172,6 +175,14 @@ def _differences(call: LiveCall, result: ToolResult) -> list[dict[str, Any]]:
         {"call": call.index, "what": what, **_both_sides(str(live), str(replayed))}
         for what, live, replayed in pairs
         if live != replayed
+    ]
+
+
+def _changed_otherwise(live: list[dict[str, Any]], replayed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Files that the replay left otherwise than the live session; `call` is None: it is about the end."""
+    return [
+        {"call": None, "what": f"file {path}", "live": one, "replay": other}
+        for path, one, other in manifest_differences(live, replayed)
     ]
 
 

@@ -52,7 +52,7 @@ class Dialogue:
 
     `messages` is what the agent model was sent and returned, the system prompt first. `drift_turns` counts the user
     turns that slipped out of the role at least once before they were let through, `regenerated_turns` the rewordings
-    asked for, of whatever reason. `failure` is what ended a session whose model failed; it is not written.
+    asked for, of whatever reason. `files` is the final manifest, None where it was not taken. `failure` is what ended a session whose model failed; it is not written.
     """
 
     id: str
@@ -72,6 +72,7 @@ class Dialogue:
     calls: list[LiveCall] = field(default_factory=list)
     subgoal_turns: dict[str, list[int]] = field(default_factory=dict)
     live_checks: list[CheckResult] = field(default_factory=list)
+    files: list[dict[str, Any]] | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
@@ -110,6 +111,7 @@ class Dialogue:
             "calls": _json([asdict(call) for call in self.calls]),
             "subgoal_turns": _json(self.subgoal_turns),
             "live_checks": _json([asdict(check) for check in self.live_checks]),
+            "files": None if self.files is None else _json(self.files),
             "user_model": self.user_model,
             "agent_model": self.agent_model,
             "prompt_tokens": self.prompt_tokens,

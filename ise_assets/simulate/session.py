@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ise_assets.execute.acceptance import CheckerError, is_accepted, run_checks, spoken
+from ise_assets.execute.manifest import manifest_of
 from ise_assets.execute.models import CheckResult, FileChange, LiveCall, WorkspaceDied
 from ise_assets.execute.seed import plant
 from ise_assets.execute.tools import TOOLS, call_tool
@@ -140,6 +141,7 @@ class _Session:
             if self.dialogue.status != "error":
                 replies = spoken(self.dialogue.messages, self.dialogue.subgoal_turns)
                 try:
+                    self.dialogue.files = await manifest_of(workspace)
                     final = await run_checks(workspace, self.intent, self.tasks, truths, replies, baseline)
                 except CheckerError as error:  # the conversation is paid for and kept
                     self._end("error", f"{type(error).__name__}: {error}")

@@ -16,6 +16,7 @@ import pytest
 
 from ise_assets.execute import replay as replay_module
 from ise_assets.execute.acceptance import run_checks
+from ise_assets.execute.manifest import manifest_of
 from ise_assets.execute.models import LiveCall, Trace, WorkspaceDied
 from ise_assets.execute.replay import ATTEMPTS, replay_session, replies_of
 from ise_assets.execute.seed import SeedError, plant
@@ -68,7 +69,8 @@ async def record(
             result = await call_tool(workspace, name, text, call_index=index, settings=settings)
             found = asdict(result)
             calls.append(LiveCall(index, 1, f"c{index}", name, text, offset_s=offset_s, **found))
-    return row(intent, [asdict(call) for call in calls], said)
+        files = await manifest_of(workspace)
+    return {**row(intent, [asdict(call) for call in calls], said), "files": json.dumps(files)}
 
 
 def row(intent: Intent, calls: list[dict[str, Any]], said: str = "It is 42.") -> dict[str, Any]:
@@ -79,6 +81,7 @@ def row(intent: Intent, calls: list[dict[str, Any]], said: str = "It is 42.") ->
         "messages": json.dumps(messages),
         "calls": json.dumps(calls),
         "subgoal_turns": json.dumps({"0.total": [1]}),
+        "files": None,
     }
 
 
@@ -93,7 +96,8 @@ async def replayed(dialogue: dict[str, Any], backend: Backend, settings: Setting
 
 
 async def test_a_good_session_reproduces_and_is_accepted(backend: Backend, settings: Settings) -> None:
-    trace = await replayed(await record(backend, settings, SLIP, LOOK, SUM), backend, settings)
+    dialogue = await record(backend, settings, SLIP, LOOK, SUM)
+    trace = await replayed(dialogue, backend, settings)
     assert trace.reproduced and trace.accepted and not trace.declined and trace.divergence == []
     assert [(c["name"], c["held_before"], c["held_after"]) for c in trace.checks] == [
         ("0.a0", False, True),
@@ -104,6 +108,7 @@ async def test_a_good_session_reproduces_and_is_accepted(backend: Backend, setti
     assert [c["recovery_id"] for c in trace.calls] == ["r1", "r1", None]
     assert trace.recovery_spans == [{"id": "r1", "failed_call": 0, "recovered_call": 1, "how": "changed_arguments"}]
     assert [(f["path"], f["change"]) for f in trace.changed_files] == [(f"{ROOT}/total.txt", "added")]
+    assert trace.changed_files == json.loads(dialogue["files"])
     assert trace.backend == backend.name
 
 
@@ -210,6 +215,27 @@ async def test_a_poll_that_never_gets_there_is_given_up(
     )
     trace = await replayed(changed_live(dialogue, 1, content="p1  exited with 0  sleep 60"), backend, settings)
     assert [d["call"] for d in trace.divergence] == [1]
+
+
+async def test_files_that_end_otherwise_diverge(backend: Backend, settings: Settings) -> None:
+    """Each call looks as it did, what it left does not: a random number, a file of a random name, one that is not written."""
+    quiet = (
+        "echo $RANDOM$RANDOM$RANDOM > drawn; touch drawn-$RANDOM$RANDOM; date > when; mktemp -p . > made; ln -s x link; "
+        "printf 'a\\0b' > binary; gzip -k when; mkfifo pipe; touch closed; chmod 0 closed; echo $$ > it.pid"
+    )
+    dialogue = await record(backend, settings, SUM, ("exec", {"command": f"mkdir w && cd w && {{ {quiet}; }}"}))
+    trace = await replayed(dialogue, backend, settings)
+    assert not trace.reproduced and trace.accepted
+    found = {d["what"].split("/")[-1].rstrip("0123456789"): (d["live"], d["replay"]) for d in trace.divergence}
+    assert found.keys() == {"drawn", "drawn-"}  # clocks, temporary names, archives and pids are as they may be
+    assert all(side.startswith("added file") for side in found["drawn"])
+    assert found["drawn-"][0] == "unchanged" or found["drawn-"][1] == "unchanged"
+    assert len(trace.divergence) == 3 and {d["call"] for d in trace.divergence} == {None}
+
+
+async def test_a_session_of_an_older_version_has_no_manifest_to_compare(backend: Backend, settings: Settings) -> None:
+    dialogue = {**await record(backend, settings, ("exec", {"command": "echo $RANDOM$RANDOM > drawn"})), "files": None}
+    assert (await replayed(dialogue, backend, settings)).reproduced
 
 
 class Dying(Backend):
