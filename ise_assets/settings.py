@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PACKAGE = Path(__file__).parent
 PROJECT = PACKAGE.parent
 SCRIPTED_MODEL = "scripted/teacher"
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 BACKENDS = ("auto", "bubblewrap", "docker")
 
 
@@ -62,6 +64,10 @@ class Settings(BaseSettings):
     workspace_disk_mib: int = Field(default=256, ge=16, description="Size of each writable tmpfs of a workspace, MiB.")
     tool_timeout_s: int = Field(default=60, ge=1, description="Default seconds a tool call may take.")
     tool_output_chars: int = Field(default=8_000, ge=500, description="Characters of output a tool result may hold.")
+    web_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts (`a.example,b.example`) that web_fetch may reach through the host; none: workspaces only.",
+    )
 
     embedding_model: str = Field(default="sentence-transformers/all-mpnet-base-v2", description="Sentence encoder.")
     embedding_dtype: Literal["auto", "float32", "bfloat16"] = Field(
@@ -73,6 +79,15 @@ class Settings(BaseSettings):
     split_percent: Annotated[tuple[int, int, int], NoDecode] = Field(
         default=(90, 5, 5), description="Percent of personas in train, validation, test (`90,5,5`)."
     )
+
+    @field_validator("web_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = tuple(sorted({part.strip().lower() for part in value.split(",") if part.strip()}))
+        if isinstance(value, tuple) and (bad := [host for host in value if not _HOST.fullmatch(host)]):
+            raise ValueError(f"names of hosts, without scheme, port or path, with commas between; got {', '.join(bad)}")
+        return value
 
     @field_validator("split_percent", mode="before")
     @classmethod

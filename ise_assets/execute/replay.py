@@ -20,7 +20,7 @@ from ise_assets.execute.models import CheckResult, LiveCall, ToolResult, Trace, 
 from ise_assets.execute.normalise import normalise
 from ise_assets.execute.recovery import failure_class, recovery_spans, starts_in_background
 from ise_assets.execute.seed import plant
-from ise_assets.execute.tools import call_tool
+from ise_assets.execute.tools import call_tool, names_of, reaches_outside
 from ise_assets.execute.workspace import Backend, Limits, Workspace
 from ise_assets.intent.models import Intent, Task
 from ise_assets.settings import Settings
@@ -65,7 +65,8 @@ async def _replay_once(
         truths = await plant(workspace, intent, tasks)
         before = await run_checks(workspace, intent, tasks, truths, {}, None)
         await workspace.mark_baseline()
-        async for call, result in replay_calls(workspace, live, settings):
+        offered = names_of(json.loads(dialogue["tools"]))
+        async for call, result in replay_calls(workspace, live, offered, settings):
             differences = _differences(call, result)
             divergence += differences
             rows.append(_row(call, result, not differences))
@@ -102,16 +103,18 @@ async def _replay_once(
 
 
 async def replay_calls(
-    workspace: Workspace, calls: Sequence[LiveCall], settings: Settings
+    workspace: Workspace, calls: Sequence[LiveCall], offered: Sequence[str], settings: Settings
 ) -> AsyncIterator[tuple[LiveCall, ToolResult]]:
     """Each recorded call with what it gives now, in order, with think time kept where it can matter.
+
+    `offered` names the tools that the session had.
 
     Raises:
         WorkspaceDied: the workspace is gone.
     """
     pace = _Pace()
     for call in calls:
-        yield call, await _again(workspace, call, settings, pace)
+        yield call, await _again(workspace, call, offered, settings, pace)
 
 
 def replies_of(dialogue: Mapping[str, Any]) -> dict[str, str]:
@@ -137,11 +140,20 @@ class _Pace:
         return max(0.0, min(call.offset_s - self.live_s, _MOST_WAIT_S) - (time.monotonic() - self.here_s))
 
 
-async def _again(workspace: Workspace, call: LiveCall, settings: Settings, pace: _Pace) -> ToolResult:
-    """The call once more, when its time has come; a look is repeated until it shows the recorded state or its time is over."""
+async def _again(
+    workspace: Workspace, call: LiveCall, offered: Sequence[str], settings: Settings, pace: _Pace
+) -> ToolResult:
+    """The call once more, when its time has come; a look is repeated until it shows the recorded state or its time is over.
+
+    What came from outside is not asked for again: the record is the answer.
+    """
+    if call.outcome in ("ok", "tool_error", "timeout") and reaches_outside(call.name, call.arguments):
+        return _recorded(call)
 
     async def once() -> ToolResult:
-        return await call_tool(workspace, call.name, call.arguments, call_index=call.index, settings=settings)
+        return await call_tool(
+            workspace, call.name, call.arguments, call_index=call.index, settings=settings, offered=offered
+        )
 
     if call.name == "process" and _only_looks(call.arguments):
         deadline = time.monotonic() + pace.seconds_early(call) + _POLL_LONGER_S
@@ -155,6 +167,12 @@ async def _again(workspace: Workspace, call: LiveCall, settings: Settings, pace:
     if call.name == "exec" and starts_in_background(call.arguments):
         pace.background_began(call)
     return result
+
+
+def _recorded(call: LiveCall) -> ToolResult:
+    return ToolResult(
+        call.outcome, call.content, call.exit_code, call.stdout, call.stderr, call.truncated, call.duration_ms
+    )
 
 
 def _only_looks(arguments: str) -> bool:

@@ -1,4 +1,4 @@
-"""The agent's tools: their schemas, as a model gets them, and what happens when one is called.
+"""The agent's tools: what happens when one is called.
 
 Arguments come from a model. They are validated, never repaired: what is malformed is answered with an error that the model can act
 on, labelled `invalid_arguments` or `unknown_tool`, and nothing is run.
@@ -8,14 +8,28 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
+from ise_assets.execute import web
 from ise_assets.execute.models import ExecResult, ToolResult
+from ise_assets.execute.tool_schemas import (
+    MODELS,
+    EditArguments,
+    ExecArguments,
+    MemoryGetArguments,
+    MemorySearchArguments,
+    MessageSendArguments,
+    ProcessArguments,
+    ReadArguments,
+    WebFetchArguments,
+    WebSearchArguments,
+    WriteArguments,
+)
 from ise_assets.execute.workspace import MAX_READ, FileRefused, Workspace
 from ise_assets.intent.template import HOME
 from ise_assets.settings import Settings
@@ -26,136 +40,23 @@ SEARCH_INDEX = "/workspace/.services/search.jsonl"
 """Where a seed puts what web_search finds: a line a page, `{"url": ..., "title": ..., "text": ...}`."""
 MESSAGE_SERVICE = "/workspace/.services/messages"
 """Where a seed puts the address that message_send POSTs `{"to", "subject", "text"}` to, a server of the workspace's own."""
-MAX_TIMEOUT_S = 600
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-class _Arguments(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-Path = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-
-
-class ExecArguments(_Arguments):
-    """Run a command with bash and return its output and exit code."""
-
-    command: str = Field(min_length=1, description="The command line, run by bash.")
-    workdir: Path | None = Field(default=None, description="Directory to run it in; the home directory if left out.")
-    timeout: int | None = Field(default=None, ge=1, le=MAX_TIMEOUT_S, description="Seconds after which it is killed.")
-    background: bool = Field(default=False, description="Start it and return at once with an id for the process tool.")
-    stdin: str | None = Field(default=None, description="Text given to its standard input.")
-
-
-class ProcessArguments(_Arguments):
-    """Look after background processes: list them, poll or read one's output, write to its input, or kill it."""
-
-    action: Literal["list", "poll", "log", "write", "kill"] = Field(description="What to do.")
-    id: str | None = Field(default=None, description="The process, like p1; not needed for list.")
-    data: str | None = Field(default=None, description="Text to write, for write.")
-
-
-class ReadArguments(_Arguments):
-    """Read a text file, whole or a range of lines."""
-
-    path: Path = Field(description="The file; relative paths start at the home directory.")
-    offset: int | None = Field(default=None, ge=1, description="First line, counted from 1.")
-    limit: int | None = Field(default=None, ge=1, description="How many lines.")
-
-
-class WriteArguments(_Arguments):
-    """Write a file, replacing what was there; missing parent directories are made."""
-
-    path: Path = Field(description="The file; relative paths start at the home directory.")
-    content: str = Field(description="The whole new content.")
-
-
-class EditArguments(_Arguments):
-    """Replace one exact piece of text in a file; it must occur exactly once."""
-
-    path: Path = Field(description="The file; relative paths start at the home directory.")
-    old: str = Field(min_length=1, description="The text as it is now, exactly.")
-    new: str = Field(description="The text that takes its place.")
-
-
-class MemorySearchArguments(_Arguments):
-    """Search the notes under memory/ for words; the best lines come first, with file and line."""
-
-    query: str = Field(min_length=1, max_length=400, description="Words to look for.")
-
-
-class MemoryGetArguments(_Arguments):
-    """Read a note under memory/, whole or a range of lines."""
-
-    path: Path = Field(description="The note, relative to memory/.")
-    offset: int | None = Field(default=None, ge=1, description="First line, counted from 1.")
-    limit: int | None = Field(default=None, ge=1, description="How many lines.")
-
-
-class WebFetchArguments(_Arguments):
-    """Fetch a page by GET from a server on this machine; returns status and body."""
-
-    url: str = Field(
-        min_length=1, max_length=2000, description="An http URL on this machine, like http://127.0.0.1:8080/."
-    )
-
-
-class WebSearchArguments(_Arguments):
-    """Search the web pages that are known here; titles, addresses and a line of text, best first."""
-
-    query: str = Field(min_length=1, max_length=400, description="Words to look for.")
-    limit: int | None = Field(default=None, ge=1, le=20, description="How many results; 8 if left out.")
-
-
-class MessageSendArguments(_Arguments):
-    """Send a message to a person or a channel by the chat or mail service of this machine."""
-
-    to: str = Field(min_length=1, max_length=200, description="Who gets it: a person, an address or a channel.")
-    text: str = Field(min_length=1, max_length=20_000, description="What it says.")
-    subject: str | None = Field(default=None, max_length=400, description="Its subject, for mail.")
-
-
-_MODELS: dict[str, type[_Arguments]] = {
-    "exec": ExecArguments,
-    "process": ProcessArguments,
-    "read": ReadArguments,
-    "write": WriteArguments,
-    "edit": EditArguments,
-    "memory_search": MemorySearchArguments,
-    "memory_get": MemoryGetArguments,
-    "web_fetch": WebFetchArguments,
-    "web_search": WebSearchArguments,
-    "message_send": MessageSendArguments,
-}
-
-
-def _schema(name: str, model: type[_Arguments]) -> dict[str, Any]:
-    body = model.model_json_schema()
-    properties = {}
-    for key, value in body["properties"].items():
-        options = [option for option in value.pop("anyOf", []) if option.get("type") != "null"]
-        merged = {**(options[0] if options else {}), **value}
-        properties[key] = {k: v for k, v in merged.items() if k not in ("title", "default")}
-    parameters = {
-        "type": "object",
-        "properties": properties,
-        "required": body.get("required", []),
-        "additionalProperties": False,
-    }
-    return {"type": "function", "function": {"name": name, "description": model.__doc__, "parameters": parameters}}
-
-
-TOOLS: list[dict[str, Any]] = [_schema(name, model) for name, model in _MODELS.items()]
-"""The tools as OpenAI function schemas, given to the model verbatim."""
-
-
 async def call_tool(
-    workspace: Workspace, name: str, arguments: str, *, call_index: int, settings: Settings
+    workspace: Workspace,
+    name: str,
+    arguments: str,
+    *,
+    call_index: int,
+    settings: Settings,
+    offered: Collection[str] = tuple(MODELS),
 ) -> ToolResult:
     """Run one tool call in the workspace.
 
     Args:
         arguments: the JSON text exactly as the model wrote it.
+        offered: names of the tools that this session has.
         call_index: number of the call in its session; sets the dates git sees, so that commits reproduce.
 
     Returns:
@@ -164,10 +65,10 @@ async def call_tool(
     Raises:
         WorkspaceDied: the workspace is gone.
     """
-    if name not in _MODELS:
-        return _failed("unknown_tool", f"There is no tool {name!r}. The tools are: {', '.join(_MODELS)}.")
+    if name not in offered:
+        return _failed("unknown_tool", f"There is no tool {name!r}. The tools are: {', '.join(offered)}.")
     try:
-        parsed = _MODELS[name].model_validate_json(arguments or "{}")
+        parsed = MODELS[name].model_validate_json(arguments or "{}")
     except ValidationError as error:
         return _failed(
             "invalid_arguments", f"The arguments of {name} are not valid: {_explained(error)} Nothing was run."
@@ -177,6 +78,22 @@ async def call_tool(
         return await _HANDLERS[name](call, parsed)
     except FileRefused as refusal:
         return _failed(refusal.outcome, f"Error: {refusal}")
+
+
+def names_of(tools: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names in a list of OpenAI function schemas."""
+    return [str(tool["function"]["name"]) for tool in tools]
+
+
+def reaches_outside(name: str, arguments: str) -> bool:
+    """Whether this call asks for a page that is not of the workspace: if it was allowed, its answer is the world's."""
+    if name != "web_fetch":
+        return False
+    try:
+        url = WebFetchArguments.model_validate_json(arguments or "{}").url
+    except ValidationError:
+        return False
+    return not _is_local(url)
 
 
 class _Call:
@@ -241,11 +158,16 @@ class _Call:
         return await self._lines(path, arguments.offset, arguments.limit)
 
     async def web_fetch(self, arguments: WebFetchArguments) -> ToolResult:
-        if not _is_local(arguments.url):
+        if _is_local(arguments.url):
+            return await self._http(arguments.url)
+        hosts = self.settings.web_hosts
+        if not web.is_allowed(arguments.url, hosts):
+            reachable = ", ".join(["http://127.0.0.1", *sorted(hosts)])
             return _failed(
-                "denied", f"Error: {arguments.url} is not a server on this machine; only http://127.0.0.1 is reachable."
+                "denied", f"Error: {arguments.url} is not a server on this machine; reachable is only {reachable}."
             )
-        return await self._http(arguments.url)
+        answer = await web.fetch(arguments.url, self.settings.tool_timeout_s)
+        return self._answered(arguments.url, answer)
 
     async def _http(self, url: str, body: str | None = None) -> ToolResult:
         source = f"{_FETCH}\nfetch(*json.loads({json.dumps([url, body])!r}))\n"
@@ -256,6 +178,9 @@ class _Call:
             answer = json.loads(result.stdout)
         except ValueError:
             return _failed("tool_error", f"Error: the fetch failed: {result.stderr[-300:]}")
+        return self._answered(url, answer)
+
+    def _answered(self, url: str, answer: Mapping[str, Any]) -> ToolResult:
         if "error" in answer:
             return _failed("tool_error", f"Error: {url}: {answer['error']}")
         text = f"HTTP {answer['status']}\n{answer['headers']}\n{answer['body']}"
@@ -315,7 +240,7 @@ class _Call:
         return f"{text[: room // 2]}\n[output cut: {left} characters left out]\n{text[-(room - room // 2) :]}", True
 
 
-_HANDLERS: dict[str, Callable[[_Call, Any], Awaitable[ToolResult]]] = {name: getattr(_Call, name) for name in _MODELS}
+_HANDLERS: dict[str, Callable[[_Call, Any], Awaitable[ToolResult]]] = {name: getattr(_Call, name) for name in MODELS}
 
 
 def _exec_result(result: ExecResult, timeout_s: float) -> ToolResult:

@@ -508,6 +508,14 @@ class Task(_Strict):
         return self
 
     @property
+    def tools_needed(self) -> tuple[ToolName, ...]:
+        """The tools that the scenario's own ways, slips and verification call, besides those it names."""
+        steps = [step for way in (self.solution, *self.other_ways) for steps in way.values() for step in steps]
+        steps += [step for slip in self.slips for step in (slip.step, *slip.recovery)] + self.verify
+        called = {*self.tools, *(step.kind for step in steps)}
+        return tuple(name for name in get_args(ToolName) if name in called)
+
+    @property
     def content_hash(self) -> str:
         """Identity of this version of the scenario."""
         return content_hash("task", self.model_dump(mode="json", by_alias=True))

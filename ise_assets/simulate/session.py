@@ -17,7 +17,8 @@ from ise_assets.execute.acceptance import CheckerError, is_accepted, run_checks,
 from ise_assets.execute.manifest import manifest_of
 from ise_assets.execute.models import CheckResult, FileChange, LiveCall, WorkspaceDied
 from ise_assets.execute.seed import plant
-from ise_assets.execute.tools import TOOLS, call_tool
+from ise_assets.execute.tool_schemas import offered_tools
+from ise_assets.execute.tools import call_tool, names_of
 from ise_assets.execute.workspace import Backend, FileRefused, Limits, Workspace
 from ise_assets.intent.models import Intent, Persona, Task
 from ise_assets.intent.template import HOME
@@ -110,13 +111,15 @@ class _Session:
         self.dialogue = self._fresh()
 
     def _fresh(self) -> Dialogue:
+        identity = dialogue_id(self.intent.id, self.rollout_index)
+        needed = {name for i in self.intent.seed for name in self.tasks[i.scenario_hash].tools_needed}
         return Dialogue(
-            id=dialogue_id(self.intent.id, self.rollout_index),
+            id=identity,
             intent_id=self.intent.id,
             rollout_index=self.rollout_index,
             user_model=self.settings.user_model,
             agent_model=self.settings.agent_model,
-            tools=TOOLS,
+            tools=offered_tools(identity, sorted(needed), self.settings.web_hosts),
             backend=self.backend.name,
         )
 
@@ -151,6 +154,7 @@ class _Session:
 
     def _cast(self, workspace: Workspace, started: float) -> tuple[UserSimulator, Agent]:
         user_script, agent_script = self._scripts()
+        offered = names_of(self.dialogue.tools)
         user = UserSimulator(
             intent=self.intent,
             persona=self.persona,
@@ -163,9 +167,9 @@ class _Session:
             settings=self.settings,
             ledger=self.ledger,
             item_id=self.dialogue.id,
-            tools=TOOLS,
+            tools=self.dialogue.tools,
             call_tool=lambda name, arguments, index: call_tool(
-                workspace, name, arguments, call_index=index, settings=self.settings
+                workspace, name, arguments, call_index=index, settings=self.settings, offered=offered
             ),
             deadline=started + self.settings.max_session_minutes * 60,
             started=started,

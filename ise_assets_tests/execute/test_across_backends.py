@@ -38,6 +38,7 @@ async def recorded(persona: Any, backend: Backend, settings: Settings) -> tuple[
         "messages": json.dumps(dialogue.messages),
         "calls": json.dumps([vars(call) for call in dialogue.calls]),
         "subgoal_turns": json.dumps(dialogue.subgoal_turns),
+        "tools": json.dumps(dialogue.tools),
         "files": json.dumps(dialogue.files),
         "accepted_live": dialogue.accepted_live,
     }

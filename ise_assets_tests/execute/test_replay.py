@@ -21,6 +21,7 @@ from ise_assets.execute.models import LiveCall, Trace, WorkspaceDied
 from ise_assets.execute.replay import ATTEMPTS, replay_session, replies_of
 from ise_assets.execute.seed import SeedError, plant
 from ise_assets.execute.stage import replay_domain
+from ise_assets.execute.tool_schemas import TOOLS
 from ise_assets.execute.tools import call_tool
 from ise_assets.execute.workspace import Backend, Channel, Limits, Workspace, open_backend
 from ise_assets.intent.models import Intent
@@ -82,6 +83,7 @@ def row(intent: Intent, calls: list[dict[str, Any]], said: str = "It is 42.") ->
         "calls": json.dumps(calls),
         "subgoal_turns": json.dumps({"0.total": [1]}),
         "files": None,
+        "tools": json.dumps(TOOLS),
     }
 
 

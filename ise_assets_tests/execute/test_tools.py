@@ -5,7 +5,8 @@ import json
 import pytest
 
 from ise_assets.execute.models import ToolResult
-from ise_assets.execute.tools import TOOLS, call_tool
+from ise_assets.execute.tool_schemas import TOOLS, offered_tools
+from ise_assets.execute.tools import call_tool, names_of, reaches_outside
 from ise_assets.execute.workspace import Workspace
 from ise_assets.settings import Settings
 
@@ -151,3 +152,37 @@ async def test_message_send_reaches_the_seeded_service_and_no_other(workspace: W
     assert '"to": "#ops", "subject": "", "text": "done"' in (await workspace.exec("cat inbox")).stdout
     await workspace.write("/workspace/.services/messages", b"http://192.0.2.1/send")
     assert (await call(workspace, "message_send", to="#ops", text="x")).outcome == "denied"
+
+
+def test_a_session_is_offered_what_it_needs_and_some_more_in_its_own_words() -> None:
+    needed = ["exec", "web_fetch"]
+    sessions = [offered_tools(f"session {n}", needed) for n in range(60)]
+    assert all(set(needed) < set(names_of(tools)) and len(tools) >= 4 for tools in sessions)
+    assert offered_tools("session 3", needed) == sessions[3]
+    assert len({tuple(names_of(tools)) for tools in sessions}) > 50  # other tools, another order
+    words = {tool["function"]["description"] for tools in sessions for tool in tools}
+    assert len(words) == 3 * len(TOOLS)
+    by_name = {tool["function"]["name"]: tool["function"]["parameters"] for tool in TOOLS}
+    assert all(tool["function"]["parameters"] == by_name[tool["function"]["name"]] for t in sessions for tool in t)
+    assert len(offered_tools("all", list(by_name))) == len(TOOLS)
+
+
+def test_the_words_of_web_fetch_name_the_hosts_it_reaches() -> None:
+    tools = offered_tools("x", ["web_fetch"], {"b.example", "a.example"})
+    (fetch,) = [tool["function"] for tool in tools if tool["function"]["name"] == "web_fetch"]
+    assert fetch["description"].endswith("Also reachable: a.example, b.example (http and https).")
+
+
+async def test_a_tool_that_was_not_offered_is_unknown(workspace: Workspace) -> None:
+    result = await call_tool(
+        workspace, "exec", '{"command": "touch ran"}', call_index=0, settings=SETTINGS, offered=["read", "write"]
+    )
+    assert result.outcome == "unknown_tool" and result.content.endswith("The tools are: read, write.")
+    assert (await workspace.exec("ls")).stdout == ""
+
+
+def test_what_reaches_outside_is_told_by_its_address() -> None:
+    assert reaches_outside("web_fetch", '{"url": "https://docs.example/"}')
+    assert not reaches_outside("web_fetch", '{"url": "http://127.0.0.1:8000/"}')
+    assert not reaches_outside("web_fetch", '{"uri": "https://docs.example/"}')
+    assert not reaches_outside("exec", '{"command": "curl https://docs.example/"}')
