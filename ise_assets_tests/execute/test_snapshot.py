@@ -5,14 +5,20 @@ import tarfile
 
 import pytest
 
-from ise_assets.execute.workspace import FileRefused, Limits, Workspace, open_backend
+from ise_assets.execute.workspace import Backend, FileRefused, Limits, Workspace, open_backend
 
 LIMITS = Limits(memory_mib=256, disk_mib=32)
 LISTING = r"find /home /workspace -type d -printf '%y %m %p\n' -o -printf '%y %m %s %TY-%Tm-%Td %p %l\n' | LC_ALL=C sort; cat ~/a/deep/text"
 
 
-async def test_a_workspace_starts_from_another_ones_files() -> None:
-    backend = open_backend("auto")
+@pytest.fixture(params=["bubblewrap", "docker"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    if request.param == "docker":
+        request.getfixturevalue("docker_engine")
+    return open_backend(request.param)
+
+
+async def test_a_workspace_starts_from_another_ones_files(backend: Backend) -> None:
     async with await Workspace.start(backend, LIMITS) as workspace:
         await workspace.exec(
             r"mkdir -p a/deep .git b; echo text > a/deep/text; ln -s text a/deep/link; ln -s /nowhere dangling; "
@@ -26,8 +32,8 @@ async def test_a_workspace_starts_from_another_ones_files() -> None:
     assert again == "".join(line for line in listed.splitlines(True) if not line.startswith("p "))
 
 
-async def test_too_much_for_a_snapshot_is_refused_and_the_workspace_lives() -> None:
-    async with await Workspace.start(open_backend("auto"), Limits()) as workspace:
+async def test_too_much_for_a_snapshot_is_refused_and_the_workspace_lives(backend: Backend) -> None:
+    async with await Workspace.start(backend, Limits()) as workspace:
         await workspace.exec("head -c 60M /dev/zero > large")
         with pytest.raises(FileRefused, match="too much"):
             await workspace.snapshot()
@@ -70,15 +76,17 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("snapshot", HOSTILE.values(), ids=HOSTILE.keys())
-async def test_a_hostile_snapshot_is_refused(snapshot: bytes) -> None:
-    async with await Workspace.start(open_backend("auto"), LIMITS) as workspace:
+async def test_a_hostile_snapshot_is_refused(backend: Backend, snapshot: bytes) -> None:
+    async with await Workspace.start(backend, LIMITS) as workspace:
         with pytest.raises(FileRefused):
             await workspace.restore(snapshot)
         assert (await workspace.exec("ls /tmp")).stdout == ""
 
 
-async def test_no_file_of_a_snapshot_raises_privileges_and_one_that_replaces_a_link_does_not_follow_it() -> None:
-    async with await Workspace.start(open_backend("auto"), LIMITS) as workspace:
+async def test_no_file_of_a_snapshot_raises_privileges_and_one_that_replaces_a_link_does_not_follow_it(
+    backend: Backend,
+) -> None:
+    async with await Workspace.start(backend, LIMITS) as workspace:
         await workspace.exec("ln -s /tmp/out program; ln -s /tmp folder")
         await workspace.restore(packed(("home/user/program", FILE, "", 3), ("home/user/folder", FOLDER, "", 0)))
         shown = await workspace.exec("stat -c '%a %F' program folder; ls /tmp")
