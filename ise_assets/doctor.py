@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ise_assets.execute.cgroup import find_parents
 from ise_assets.execute.models import BackendUnavailable
 from ise_assets.settings import Settings, SettingsError
 
@@ -182,7 +183,7 @@ class Machine:
 
     `probe` tries a workspace and returns the backend's name, or raises `BackendUnavailable`; `kernel` reads a switch
     under /proc/sys, None where there is none; `embedding` describes the model's files or raises `ModelMissing`;
-    `models` raises `SettingsError`; `write_error` says why nothing can be written to a folder, None where it can.
+    `groups` says whether this process may make control groups; `models` raises `SettingsError`; `write_error` says why nothing can be written to a folder, None where it can.
     """
 
     python: Callable[[], tuple[int, int, int]] = _python
@@ -197,6 +198,7 @@ class Machine:
     models: Callable[[Settings], None] = _models
     free_disk_mib: Callable[[Path], int] = _free_disk_mib
     memory_mib: Callable[[], int] = _memory_mib
+    groups: Callable[[], bool] = lambda: bool(find_parents().folders)
     write_error: Callable[[Path], str | None] = _write_error
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
@@ -347,6 +349,12 @@ def _examine_workspace(settings: Settings, machine: Machine) -> Finding:
             return Finding("workspaces", False, what, advice or what)
         remedy = workspace_remedy(machine)
         return Finding("workspaces", False, what, f"{remedy}\nOr by Docker: {docker}" if docker else remedy)
+    if backend == "bubblewrap" and not machine.groups():
+        return Finding(
+            "workspaces",
+            True,
+            "bubblewrap runs here; no control groups for this user, so what the kernel itself holds for a workspace has no ceiling",
+        )
     return Finding("workspaces", True, f"{backend} runs here")
 
 

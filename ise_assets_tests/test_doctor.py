@@ -40,12 +40,23 @@ def healthy(tmp_path: Path) -> Machine:
         models=lambda settings: None,
         free_disk_mib=lambda folder: 50_000,
         memory_mib=lambda: 8_000,
+        groups=lambda: True,
         environ={"DAGSTER_HOME": str(tmp_path)},
     )
 
 
 def the(name: str, findings: list[Finding]) -> Finding:
     return next(finding for finding in findings if finding.name == name)
+
+
+def test_without_control_groups_bubblewrap_runs_and_says_what_has_no_ceiling(
+    settings: Settings, healthy: Machine
+) -> None:
+    assert the("workspaces", examine(settings, healthy)).what == "bubblewrap runs here"
+    found = the("workspaces", examine(settings, replace(healthy, groups=lambda: False)))
+    assert found.ok and "no ceiling" in found.what
+    docker = replace(healthy, probe=lambda settings: "docker", groups=lambda: False)
+    assert the("workspaces", examine(settings, docker)).what == "docker runs here"
 
 
 def refuses(settings: Settings) -> str:
