@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -507,7 +508,7 @@ class Task(_Strict):
             raise ValueError(f"script not found beside the YAML: {', '.join(sorted(missing))}")
         return self
 
-    @property
+    @cached_property
     def tools_needed(self) -> tuple[ToolName, ...]:
         """The tools that the scenario's own ways, slips and verification call, besides those it names."""
         steps = [step for way in (self.solution, *self.other_ways) for steps in way.values() for step in steps]
@@ -515,7 +516,13 @@ class Task(_Strict):
         called = {*self.tools, *(step.kind for step in steps)}
         return tuple(name for name in get_args(ToolName) if name in called)
 
-    @property
+    @cached_property
+    def acceptance_specs(self) -> tuple[dict[str, Any], ...]:
+        """The checks, then the guards' checks, as JSON objects, not rendered; not to be changed."""
+        checks = [*self.acceptance, *(guard.check for guard in self.guards)]
+        return tuple(check.model_dump(mode="json", exclude_none=True) for check in checks)
+
+    @cached_property
     def content_hash(self) -> str:
         """Identity of this version of the scenario."""
         return content_hash("task", self.model_dump(mode="json", by_alias=True))

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from ise_assets.intent.catalog import load_catalog
-from ise_assets.intent.models import Check, Intent, Persona, Register, Task, TaskInstance, content_hash
+from ise_assets.intent.models import Intent, Persona, Register, Task, TaskInstance, content_hash
 from ise_assets.intent.personas import load_personas, register_of
 from ise_assets.intent.sampler import SAMPLER_VERSION, Frame, instantiate, sample_frame, sample_tasks
 from ise_assets.intent.template import context_of, render
@@ -87,19 +87,20 @@ def acceptance_of(task: Task, instance: TaskInstance, index: int) -> list[dict[s
     """A scenario's checks and guards, rendered but for the truths."""
     context = context_of(task, instance.params, instance.root, instance.ports)
 
-    def entry(check: Check, key: str, violation: str | None) -> dict[str, Any]:
-        given = check.model_dump(mode="json", exclude_none=True)
+    def entry(check: Mapping[str, Any], key: str, violation: str | None) -> dict[str, Any]:
         return {
             "key": f"{index}.{key}",
             "task": task.name,
             "task_index": index,
             "guard": violation is not None,
             "violation": render(violation, context) if violation else None,
-            "check": render(given, context),
+            "check": render(check, context),
         }
 
-    checks = [entry(check, f"a{n}", None) for n, check in enumerate(task.acceptance)]
-    return checks + [entry(guard.check, f"g{n}", guard.violation) for n, guard in enumerate(task.guards)]
+    count = len(task.acceptance)
+    checks = [entry(check, f"a{n}", None) for n, check in enumerate(task.acceptance_specs[:count])]
+    guards = zip(task.acceptance_specs[count:], task.guards, strict=True)
+    return checks + [entry(check, f"g{n}", guard.violation) for n, (check, guard) in enumerate(guards)]
 
 
 def build_intent(plan: Plan, utterance: str, writer_model: str) -> Intent:
