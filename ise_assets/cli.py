@@ -188,11 +188,15 @@ def _say(text: str) -> None:
 def catalog_check(
     names: Annotated[list[str] | None, typer.Argument(help="Scenarios; all by default.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many draws of the parameters to try.")] = 3,
+    compositions: Annotated[
+        int | None, typer.Option(min=0, show_default="200 where no scenario is named", help="Drawn intents to solve.")
+    ] = None,
 ) -> None:
-    """Prove scenarios in real workspaces: checks, guards, slips, other ways, wrong ways."""
+    """Prove scenarios in real workspaces: checks, guards, slips, other ways, wrong ways; and that they bear each other."""
     from ise_assets.simulate.scripted.prove import main
 
-    raise typer.Exit(main([*(names or []), "--seeds", str(seeds)]))
+    count = (0 if names else 200) if compositions is None else compositions
+    raise typer.Exit(main([*(names or []), "--seeds", str(seeds), "--compositions", str(count)]))
 
 
 def _settings() -> Settings:

@@ -5,7 +5,8 @@ the teacher can put together of solution, other ways and slips is accepted, wron
 alike; no call names a path that neither the user said nor an earlier result showed, or a program that the scenario does not require.
 
 A proof tries everything with one draw of the parameters. A fault that only a rare draw shows is found by *rehearsals*: many further
-draws, each played once, as a session would play it.
+draws, each played once, as a session would play it. What scenarios do to each other in one home directory is found by *compositions*:
+whole sessions of intents as the pool draws them, lived and replayed.
 """
 
 from __future__ import annotations
@@ -18,21 +19,29 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
 from ise_assets.execute.acceptance import is_accepted, run_checks
 from ise_assets.execute.models import CheckResult, ToolResult, WorkspaceError
 from ise_assets.execute.normalise import normalise
+from ise_assets.execute.replay import replay_session
 from ise_assets.execute.seed import plant
 from ise_assets.execute.tools import call_tool
 from ise_assets.execute.workspace import Backend, Limits, Workspace, open_backend
 from ise_assets.intent.catalog import load_catalog
 from ise_assets.intent.models import REGISTERS, Intent, Slip, Step, Task, TaskInstance, content_hash
-from ise_assets.intent.pool import acceptance_of, subgoals_of
+from ise_assets.intent.personas import SHIPPED_LISTS, list_files, read_persona_list
+from ise_assets.intent.pool import acceptance_of, build_intent, plan_intent, subgoals_of
+from ise_assets.intent.sampler import sample_frame
 from ise_assets.intent.template import HOME, TemplateError, context_of, draw, render
-from ise_assets.settings import Settings, load_settings
+from ise_assets.intent.writer import compose
+from ise_assets.llm import Ledger
+from ise_assets.settings import SCRIPTED_MODEL, Settings, load_settings
+from ise_assets.simulate.scripted.provider import register
 from ise_assets.simulate.scripted.teacher import captures, tool_call, with_slip
+from ise_assets.simulate.session import run_session
 
 REHEARSALS = 10
 FIRST_REHEARSAL = 1000
@@ -188,11 +197,43 @@ async def prove(task: Task, seed: int, backend: Backend, settings: Settings) -> 
     return proof
 
 
+async def try_composition(number: int, backend: Backend, settings: Settings) -> Proof:
+    """A whole session of an intent as the pool draws it, by the scripted teacher: accepted, and the same when replayed."""
+    catalog = load_catalog()
+    tasks = {task.content_hash: task for task in catalog.values()}
+    people = [person for path in list_files(SHIPPED_LISTS) for person in read_persona_list(path).personas]
+    persona = random.Random(f"composition {number}").choice(people)
+    frame = sample_frame(settings.seed, persona.id, number)
+    plan = plan_intent(frame, persona, catalog)
+    proof = Proof(" + ".join(task.name for task in plan.tasks), number)
+    intent = build_intent(plan, compose(plan.brief, frame.intent_id), SCRIPTED_MODEL)
+    limits = Limits.of(settings)
+    try:
+        dialogue = await run_session(intent, persona, tasks, backend, limits, settings, Ledger(), 0)
+        row = dialogue.row(domain=intent.domain, run_id="proof", spec_hash="", written_at=datetime.now(UTC))
+        trace = await replay_session(row, intent, tasks, backend, settings)
+    except WorkspaceError as error:
+        proof.problems.append(f"{type(error).__name__}: {error}")
+        return proof
+    if dialogue.status != "completed":
+        proof.problems.append(f"ends as {dialogue.status}: {dialogue.stop_reason}")
+    checks = [*trace.checks, *trace.guards]
+    proof.problems += [
+        f"not held: {c['task']} {c['name']}: {c['evidence'][:240]}" for c in checks if not c["held_after"]
+    ]
+    if not trace.accepted and not proof.problems:
+        proof.problems.append("not accepted")
+    proof.problems += [
+        f"does not reproduce: {json.dumps(found, ensure_ascii=False)[:400]}" for found in trace.divergence
+    ]
+    return proof
+
+
 async def _prove(task: Task, intent: Intent, backend: Backend, settings: Settings, proof: Proof) -> None:
     instance = intent.seed[0]
     context = context_of(task, instance.params, instance.root, instance.ports)
-    for register in REGISTERS:
-        subgoals_of(task, instance, 0, register, intent.id)
+    for manner in REGISTERS:
+        subgoals_of(task, instance, 0, manner, intent.id)
     render(list(task.aim), context)
     proof.problems += [*_shape_problems(task), *_unrequired(task, _own_commands(task, context), "seed or check")]
     guards = {entry["key"]: entry for entry in intent.acceptance if entry["guard"]}
@@ -378,16 +419,21 @@ def _shown(intent: Intent, result: CheckResult) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`... prove [NAME ...] [--seeds N] [--rehearse N]`: 0 when every scenario holds, at N draws and N rehearsals each."""
+    """`... prove [NAME ...] [--seeds N] [--rehearse N] [--compositions N]`: 0 when everything holds.
+
+    Each scenario is tried at N draws and in N rehearsals; compositions are of the whole catalogue.
+    """
     names = list(arguments)
     seeds = _option(names, "--seeds", 1)
     rehearsals = _option(names, "--rehearse", REHEARSALS)
+    compositions = _option(names, "--compositions", 0)
     catalog = load_catalog()
     if unknown := [name for name in names if name not in catalog]:
         print(f"no such scenario: {', '.join(unknown)}", file=sys.stderr)
         return 2
     settings = load_settings()
     failed = asyncio.run(_prove_all([catalog[name] for name in names or catalog], seeds, rehearsals, settings))
+    failed += asyncio.run(_compose_all(compositions, settings)) if compositions else 0
     return 1 if failed else 0
 
 
@@ -416,6 +462,19 @@ async def _prove_all(tasks: Sequence[Task], seeds: int, rehearsals: int, setting
         if rehearsed and not broken:
             print(f"holds  {task.name} in {len(rehearsed)} rehearsals", flush=True)
     return failed
+
+
+async def _compose_all(count: int, settings: Settings) -> int:
+    """Compositions, as many at once as there are live sessions; how many do not hold."""
+    register()
+    backend = open_backend(settings.workspace_backend)
+    gate = asyncio.Semaphore(settings.max_concurrent_sessions)
+
+    async def one(number: int) -> bool:
+        async with gate:
+            return _told(await try_composition(number, backend, settings), f"composition {number}")
+
+    return sum(await asyncio.gather(*(one(number) for number in range(count))))
 
 
 def _told(proof: Proof, which: str) -> bool:
