@@ -126,6 +126,21 @@ def ui(port: Annotated[int, typer.Option(help="Port of the web UI.")] = 3000) ->
 
 
 @app.command()
+def view(
+    port: Annotated[int, typer.Option(help="Port of the viewer.")] = 3030,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; anybody who reaches it may read all sessions.")
+    ] = "127.0.0.1",
+) -> None:
+    """The session viewer: read-only web pages over the warehouse, while runs go on."""
+    from ise_assets.view.app import serve
+    from ise_assets.warehouse import Warehouse
+
+    console.print(f"Sessions at [bold]http://{host}:{port}[/]; Ctrl-C ends it.")
+    serve(Warehouse(_settings().warehouse_path), host, port)
+
+
+@app.command()
 def doctor() -> None:
     """What is missing on this machine, and how to mend it."""
     from ise_assets.doctor import examine

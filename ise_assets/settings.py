@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     duplicate_threshold: float = Field(default=0.95, gt=0, le=1, description="Cosine from which two intents are one.")
     vendi_floor: float = Field(default=1.5, ge=0, description="Vendi Score under which a domain's report fails.")
 
+    view_url: str = Field(default="http://127.0.0.1:3030", description="Where `ise view` is, for links in the web UI.")
+
     split_percent: Annotated[tuple[int, int, int], NoDecode] = Field(
         default=(90, 5, 5), description="Percent of personas in train, validation, test (`90,5,5`)."
     )

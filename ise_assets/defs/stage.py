@@ -20,6 +20,9 @@ CALLS_MODELS = {"ise/calls_models": "yes"}
 RUNS_WORKSPACES = {"ise/runs_workspaces": "yes"}
 """Tags by which assets are found in the catalogue: what may cost money, and what needs isolation."""
 
+VIEWED = ("simulated_dialogues", "executed_traces")
+"""Assets whose sessions `ise view` shows; their materializations link to it."""
+
 OBSERVATION_EVERY_S = 60.0
 _PICTURE_BYTES = 100_000
 _PICTURE = "_png_base64"
@@ -80,6 +83,8 @@ def carry_out(
     metadata = {name.removesuffix(_PICTURE): value_of(name, value) for name, value in summary.items()}
     table = context.asset_key.to_user_string()
     metadata["dagster/row_count"] = _rows(run, table, None)
+    if table in VIEWED:
+        metadata["viewer"] = dg.MetadataValue.url(f"{run.settings.view_url.rstrip('/')}/?domain={context.partition_key}")
     if context.has_partition_key:
         metadata["dagster/partition_row_count"] = _rows(run, table, context.partition_key)
     return dg.MaterializeResult(metadata=metadata)

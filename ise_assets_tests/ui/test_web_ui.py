@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from ise_assets.intent.models import DOMAINS, Persona
 from ise_assets.intent.sampler import Frame, sample_frame
@@ -42,14 +41,6 @@ ASSETS = (
 )
 CHAIN = tuple(name for name in ASSETS if name not in ("persona_pool", "task_catalog", "pool_diversity"))
 DOMAIN = "file-io"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
 PATIENCE_S = 900.0
 """For what takes a minute on two idle cores; a machine that is busy with other things gets its time."""
 
@@ -168,29 +159,6 @@ def ui(tmp_path: Path) -> Iterator[Running]:
         process.wait()
         print("\n".join(log.read_text(errors="replace").splitlines()[-120:]))
         print("measured, seconds:", {name: round(value, 1) for name, value in running.measured.items()})
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium
-        paths = [chromium.executable_path, *map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))]
-        reasons = []
-        for path in paths:
-            if not path or not Path(path).exists():
-                continue
-            try:
-                started = chromium.launch(executable_path=path, args=FLAGS, timeout=60_000)
-            except Error as error:
-                reasons.append(f"{path}: {error.message.splitlines()[0]}")
-                continue
-            yield started
-            started.close()
-            return
-    message = f"NO BROWSER, so the web UI is not tested: {'; '.join(reasons) or 'none found'}; run `make test-setup`"
-    if os.environ.get("ISE_REQUIRE_BROWSER"):
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""The session viewer: a small, read-only web page over the warehouse."""
