@@ -385,7 +385,7 @@ def a_dropped_list_goes_all_the_way(ui: Running, visitor: Visitor, rows: list[di
 def ctrl_c_ends_it_all(ui: Running) -> None:
     assert f"http://127.0.0.1:{ui.port}" in ui.log.read_text(errors="replace")
     os.killpg(ui.process.pid, signal.SIGINT)  # as a terminal does
-    ui.process.wait(60)
+    ui.process.wait(PATIENCE_S)
     deadline = time.monotonic() + 60
     while group_lives(ui.process):
         assert time.monotonic() < deadline, "Ctrl-C left processes behind"
