@@ -64,7 +64,7 @@ def failures_labelled(warehouse: Warehouse, domain: str) -> CheckOutcome:
 
 
 def no_persona_in_two_splits(warehouse: Warehouse) -> CheckOutcome:
-    """Over all domains, every persona's records lie in one split."""
+    """Over all domains, every persona's records lie in one of train, validation, test (held-out scenarios apart)."""
     leaks = warehouse.rows(sql("checks/personas_in_two_splits"))
     said = f"{len(leaks)} personas occur in more than one split or are unknown"
     if leaks:

@@ -81,6 +81,35 @@ class Settings(BaseSettings):
     split_percent: Annotated[tuple[int, int, int], NoDecode] = Field(
         default=(90, 5, 5), description="Percent of personas in train, validation, test (`90,5,5`)."
     )
+    heldout_scenario_percent: int = Field(
+        default=3, ge=0, le=50, description="Percent of scenarios whose sessions are never trained on (test_scenarios)."
+    )
+    leak_threshold: float = Field(
+        default=0.9, gt=0, le=1, description="Cosine of utterances from which a train record leaks a held-out one."
+    )
+    sft_accepted: bool = Field(default=True, description="Export only sessions whose acceptance checks all held.")
+    sft_reproduced: bool = Field(default=True, description="Export only sessions whose replay gave the same.")
+    sft_recoveries: Literal["keep", "only", "drop"] = Field(
+        default="keep", description="Sessions with failures: keep, only those recovered from, or drop."
+    )
+    sft_pass_rate: Annotated[tuple[float, float], NoDecode] = Field(
+        default=(0.0, 1.0), description="Band of an intent's pass rate over its rollouts (`0,1`)."
+    )
+    sft_best_of: int = Field(default=0, ge=0, description="Rollouts kept per intent, the best first; 0 keeps all.")
+    sft_origin: Literal["auto", "scripted", "real", "mixed"] = Field(
+        default="auto", description="Whose sessions: auto is real agents' where there are any, else scripted ones."
+    )
+    sft_cap_persona: int = Field(default=0, ge=0, description="Records per persona and split; 0 means no cap.")
+    sft_cap_scenario: int = Field(default=0, ge=0, description="Records per scenario and split; 0 means no cap.")
+    sft_cap_tool: int = Field(default=0, ge=0, description="Records per tool called and split; 0 means no cap.")
+    sft_min_tokens: int = Field(default=0, ge=0, description="Shorter records are dropped.")
+    sft_max_tokens: int = Field(default=0, ge=0, description="Longer records are dropped; 0 means no limit.")
+    sft_tokenizer: str = Field(
+        default="tiktoken/cl100k_base", description="What counts tokens: this one, or the path of a tokenizer.json."
+    )
+    benchmarks: str = Field(
+        default="", description="Files and folders of benchmarks that no record may hold, separated by commas."
+    )
 
     @field_validator("web_hosts", mode="before")
     @classmethod
@@ -98,6 +127,15 @@ class Settings(BaseSettings):
             value = tuple(int(part) for part in value.split(","))
         if isinstance(value, tuple) and (len(value) != 3 or sum(value) != 100 or min(value) < 0):
             raise ValueError(f"three whole numbers that sum to 100, like 90,5,5; got {value}")
+        return value
+
+    @field_validator("sft_pass_rate", mode="before")
+    @classmethod
+    def _band(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = tuple(float(part) for part in value.split(","))
+        if isinstance(value, tuple) and (len(value) != 2 or not 0 <= value[0] <= value[1] <= 1):
+            raise ValueError(f"two numbers from 0 to 1, the lower first, like 0.2,0.8; got {value}")
         return value
 
     @field_validator("workspace_backend")
@@ -131,6 +169,11 @@ class Settings(BaseSettings):
     def exports_dir(self) -> Path:
         """Training data, one folder per format."""
         return self.home / "exports"
+
+    @property
+    def benchmark_paths(self) -> tuple[Path, ...]:
+        """What decontamination looks at."""
+        return tuple(Path(part.strip()) for part in self.benchmarks.split(",") if part.strip())
 
     @property
     def cache_dir(self) -> Path:

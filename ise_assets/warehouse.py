@@ -11,6 +11,7 @@ import fcntl
 import os
 import random
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from ise_assets.settings import PROJECT
 
 T = TypeVar("T")
 SCHEMA_VERSION = 2
+STREAM_MEMORY = "512MB"
 _OPEN_TIMEOUT_S = 60.0
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
 
@@ -118,6 +120,31 @@ class Warehouse:
         """The result of a query as a list of dictionaries."""
         rows: list[dict[str, Any]] = self.table(query, parameters).to_pylist()
         return rows
+
+    def stream(
+        self, query: str, parameters: Sequence[Any] | dict[str, Any] | None = None, page: int = 100
+    ) -> Iterator[dict[str, Any]]:
+        """The rows of a query of any size, one scan of the table for all of them.
+
+        They go through a temporary file beside the warehouse, so that no connection is held while the caller works;
+        memory is that of `page` rows and of DuckDB's own buffers (`STREAM_MEMORY`).
+        """
+        connection = self._reader()
+        with tempfile.TemporaryDirectory(prefix=f".{self.path.name}.", dir=self.path.parent) as folder:
+            spool = Path(folder) / "rows.arrow"
+            try:
+                connection.execute(f"SET memory_limit = '{STREAM_MEMORY}'")
+                connection.execute(f"SET temp_directory = '{str(folder).replace(chr(39), chr(39) * 2)}'")
+                reader = connection.execute(query, parameters).to_arrow_reader(page)
+                with pa.ipc.new_stream(spool, reader.schema) as file:
+                    for batch in reader:
+                        for start in range(0, batch.num_rows, page):
+                            file.write_batch(batch.slice(start, page))
+            finally:
+                connection.close()
+            with pa.input_stream(spool) as source:
+                for batch in pa.ipc.open_stream(source):
+                    yield from batch.to_pylist()
 
     def scalar(self, query: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> Any:
         """The first column of the first row, None where there is no row."""

@@ -13,7 +13,7 @@ from ise_assets.defs.simulate.assets import simulated_dialogues
 from ise_assets.defs.stage import Pipeline, check_result
 from ise_assets.defs.train.assets import sft_split
 from ise_assets.settings import Settings
-from ise_assets.train.checks import records_are_verbatim
+from ise_assets.train.checks import decontaminated, nothing_leaks_across, nothing_to_scrub, records_are_verbatim
 from ise_assets.warehouse import Warehouse
 
 ACCEPTED_FLOOR = 0.95
@@ -104,6 +104,24 @@ mask_on_assistant_only = _domain_check(
 records_verbatim = _domain_check(
     sft_split,
     "records_verbatim",
-    "The records' messages are those of their dialogues, byte for byte.",
+    "The records' messages are those of their dialogues, byte for byte, but for recorded redactions.",
     lambda warehouse, settings, domain: records_are_verbatim(warehouse, domain),
+)
+no_leak_across_splits = _domain_check(
+    sft_split,
+    "no_leak_across_splits",
+    "No scenario instance of another split, and no held-out scenario, is in train.",
+    lambda warehouse, settings, domain: nothing_leaks_across(warehouse, settings),
+)
+benchmarks_kept_out = _domain_check(
+    sft_split,
+    "benchmarks_kept_out",
+    "Nothing of the benchmarks that ISE_BENCHMARKS names stands in a record.",
+    decontaminated,
+)
+scrubbed = _domain_check(
+    sft_split,
+    "scrubbed",
+    "A sample of records holds nothing of this machine and no secret.",
+    nothing_to_scrub,
 )

@@ -9,7 +9,7 @@ import duckdb
 
 from ise_assets.warehouse import sql
 
-_SCHEMA = ("schema/10_intent", "schema/20_sessions")
+_SCHEMA = ("schema/10_intent", "schema/20_sessions", "schema/30_train")
 _WORDS = {
     "domain": "the partition: the intent's primary domain",
     "run_id": "the run that wrote the row",
@@ -61,7 +61,7 @@ _WORDS = {
     "recovery_spans": "from which call to which each recovery went",
     "changed_files": "what the session left changed in the workspace",
     "backend": "what isolated the workspace",
-    "split": "train, validation or test; a persona is in one of them only",
+    "split": "train, validation or test, a persona in one of them only; test_scenarios: never trained on",
     "train_mask": "1 for each message to learn from: the assistant's",
     "tokens": "length of the record",
     "tokenizer": "what counted the tokens",

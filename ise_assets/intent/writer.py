@@ -202,7 +202,7 @@ async def write_utterance(brief: Brief, variant: str, item_id: str, settings: Se
     if settings.intent_model == SCRIPTED_MODEL:
         return Utterance(compose(brief, variant), SCRIPTED_MODEL)
     messages: list[dict[str, Any]] = [
-        {"role": "system", "content": _SYSTEM},
+        {"role": "system", "content": SYSTEM},
         {"role": "user", "content": _prompt(brief)},
     ]
     for _ in range(_ATTEMPTS):
@@ -226,7 +226,7 @@ async def write_utterance(brief: Brief, variant: str, item_id: str, settings: Se
     return Utterance(compose(brief, variant), f"{SCRIPTED_MODEL} (fallback of {settings.intent_model})")
 
 
-_SYSTEM = """\
+SYSTEM = """\
 You write what a person types to an assistant that works on their computer. Stay in that person's voice and style. Ask for the \
 first thing in full, with every name and path as given; mention the other aims in passing. Invent no path, file, name or number. \
 Reply with JSON: {"utterance": "..."}."""

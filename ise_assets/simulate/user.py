@@ -29,7 +29,7 @@ _COMMANDS_SHOWN = 8
 _DRIFT = "breaks the role:"
 _PLAIN_VERIFICATION = "Before we stop, please check everything once more and tell me what you see."
 
-_PRINCIPLES = """\
+PRINCIPLES = """\
 How you play:
 1. Perspective: you are the person who wants the work done. You never do the work, never offer help, never ask what \
 the other side would like, never report work as your own, never write commands or tool calls as if you ran them. You \
@@ -242,7 +242,7 @@ def system_prompt(persona: Persona) -> str:
         f"You are {persona.name}, {persona.role} ({persona.industry}).\n"
         f"You know about: {', '.join(persona.expertise)}. Experience: {persona.experience_level}.\n"
         f"How you write: {persona.communication_style}\n"
-        f"Your situation: {persona.work_context}\n\n" + _PRINCIPLES.format(verification=VERIFICATION)
+        f"Your situation: {persona.work_context}\n\n" + PRINCIPLES.format(verification=VERIFICATION)
     )
 
 

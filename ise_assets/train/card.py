@@ -1,10 +1,11 @@
 """The dataset card: the export's README, made from the tables alone, so that it cannot say what the data does not.
 
-It holds no date and no path: the same rows give the same bytes.
+It holds no date and no path: the same rows give the same bytes. Figures of ISE are the paper's (arXiv 2606.11520).
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import yaml
@@ -36,11 +37,22 @@ def dataset_card(warehouse: Warehouse) -> str:
         _INTRODUCTION,
         _scripted_label(models),
         _counts(total),
+        _dropped(warehouse.rows(sql("train/card_dropped"))),
         _by_domain(domains[:-1]),
+        _beside_ise(
+            warehouse.rows(sql("train/card_shape"))[0],
+            warehouse.rows(sql("train/card_drift"))[0],
+            warehouse.rows(sql("train/card_tools")),
+        ),
+        _diversity(warehouse.rows(sql("train/card_diversity"))),
         _calls(total, warehouse.rows(sql("train/card_outcomes"))),
         _origins(models, warehouse.rows(sql("train/card_sources"))),
+        _cost(warehouse.rows(sql("train/card_cost")), total),
+        _cleaned(
+            warehouse.rows(sql("train/card_redactions")), warehouse.rows(sql("train/card_benchmarks")), total["records"]
+        ),
         _columns(),
-        _limits(models),
+        _limits(models, warehouse.rows(sql("train/card_benchmarks"))),
         _reproduce(warehouse.rows(sql("train/card_facts"))),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -105,6 +117,102 @@ def _counts(total: dict[str, Any]) -> str:
             ["tokens", total["tokens"]],
         ],
     )
+
+
+def _dropped(reasons: list[dict[str, Any]]) -> str:
+    if not reasons:
+        return ""
+    return "### Why sessions gave no record\n\n" + _table(
+        ["reason", "sessions"], [[row["reason"], row["sessions"]] for row in reasons]
+    )
+
+
+def _beside_ise(shape: dict[str, Any], drift: dict[str, Any], tools: list[dict[str, Any]]) -> str:
+    share = shape["user_turns_6_to_10"]
+    rows = [
+        ["sessions", shape["records"], "23132"],
+        ["personas", shape["personas"], "965"],
+        ["user turns, mean", _mean(shape["user_turns"]), "8.12"],
+        ["user turns, median", _mean(shape["user_turns_median"]), "8"],
+        ["user turns, largest", shape["user_turns_max"], "23"],
+        ["user turns in 6 to 10", "-" if share is None else f"{share:.1%}", "91.1%"],
+        ["messages (without the system's), mean", _mean(shape["dialogue_turns"]), "68.24"],
+        ["messages (without the system's), largest", shape["dialogue_turns_max"], "565"],
+        ["tool calls, mean", _mean(shape["tool_calls"]), "29.26"],
+        ["distinct tools, mean", _mean(shape["distinct_tools"]), "4.69"],
+        ["domains, mean", _mean(shape["domains"]), "2.35"],
+        ["scenarios (tasks), mean", _mean(shape["tasks"]), "4.40"],
+        [
+            "user turns out of the role (all sessions)",
+            _share(drift["drift_turns"], drift["user_turns"]),
+            "0.02%",
+        ],
+        ["tokens, mean", _mean(shape["tokens"]), "-"],
+    ]
+    text = "## Beside ISE\n\n" + _table(
+        ["", "these records", "ISETrace"], [["-" if c is None else c for c in row] for row in rows]
+    )
+    if tools:
+        text += "\n\nTools by use: " + ", ".join(f"{row['name']} ({row['calls']})" for row in tools) + "."
+        text += " ISE's order: exec, write, read, edit, web_fetch, web_search, memory_search, process."
+    return text
+
+
+def _diversity(metrics: list[dict[str, Any]]) -> str:
+    if not metrics:
+        return ""
+    names = {"vendi_curve": "Vendi Score", "distinct_2": "Distinct-2", "neighbour_p95": "nearest neighbour, 95 %"}
+    rows = [[names[m["metric"]], m["n"], f"{m['value']:.2f}", _mean(m["ise"])] for m in metrics]
+    return "## Diversity of the intent pool\n\nThe Vendi Score grows with n: only equal n compares.\n\n" + _table(
+        ["", "n", "here", "ISE"], rows
+    )
+
+
+def _cost(calls: list[dict[str, Any]], total: dict[str, Any]) -> str:
+    if not calls:
+        return ""
+    cost = sum(row["cost_usd"] or 0.0 for row in calls)
+    text = "## Cost\n\n" + _table(
+        ["role", "model", "calls", "prompt tokens", "completion tokens", "USD"],
+        [
+            [
+                row["role"],
+                row["model"],
+                row["calls"],
+                row["prompt_tokens"],
+                row["completion_tokens"],
+                "unknown" if row["cost_usd"] is None else f"{row['cost_usd']:.4f}",
+            ]
+            for row in calls
+        ],
+    )
+    if total["accepted"]:
+        text += (
+            f"\n\n{cost / total['accepted']:.4f} USD per accepted session, rejected ones and retries paid for in it."
+        )
+    if unpriced := sum(row["unpriced"] for row in calls):
+        text += f" {unpriced} calls have no known price and count as nothing."
+    return text
+
+
+def _cleaned(redactions: list[dict[str, Any]], benchmarks: list[dict[str, Any]], records: int) -> str:
+    text = "## Scrubbed and held against benchmarks\n\n"
+    if redactions:
+        text += "What was replaced; `provenance.redactions` lists it per record, by kind and placeholder.\n\n" + _table(
+            ["kind", "records", "places"], [[row["kind"], row["records"], row["replaced"]] for row in redactions]
+        )
+    else:
+        text += "Nothing had to be replaced in these records."
+    for row in benchmarks:
+        against = json.loads(row["benchmarks"] or "null")
+        text += f"\n\n{row['records']} of {records} records: " + (
+            "held against no benchmark."
+            if against is None
+            else f"hold nothing of {', '.join(against['names'])} ({against['tasks']} tasks, {against['items']} texts; "
+            f"hash `{against['hash']}`) by 13-grams of words, 8-grams of Chinese, and short prompts whole or "
+            "half; user turns and tool outputs."
+        )
+    return text
 
 
 def _by_domain(domains: list[dict[str, Any]]) -> str:
@@ -172,20 +280,23 @@ def _columns() -> str:
         "`messages` (OpenAI chat; the arguments of a tool call are a JSON string), `tools` (a JSON string in Parquet, "
         "objects in JSONL), `train_mask` (a number per message, 1 = train on it: the agent's turns, all others 0), "
         "`tokens` counted with `tokenizer` over the text without template marks, `domain`, `split`, `dialogue_id`, "
-        "`intent_id` and `provenance` (persona and list, scenarios by content hash, models, seed, version, run ids, "
-        "licence). In Parquet a message's `extra` holds, as JSON, what has no column.\n\n"
+        "`intent_id` and `provenance` (persona and list, scenarios by content hash, models, prompts' hashes, seed, "
+        "versions, redactions, run ids, licence). In Parquet a message's `extra` holds, as JSON, what has no column.\n\n"
         "Trainers that take no mask per message have to mask by role; the two agree here."
     )
 
 
-def _limits(models: list[dict[str, Any]]) -> str:
+def _limits(models: list[dict[str, Any]], benchmarks: list[dict[str, Any]]) -> str:
     lines = [
-        "- A persona is in one split only; scenarios are shared between the splits.",
-        "- Only accepted sessions are here, so rates over the records are conditional on that; the counts are of all.",
-        "- Records that held the value of a secret-looking environment variable were dropped.",
-        "- Nothing else was scrubbed, and there was no decontamination against benchmarks.",
+        "- A persona is in one of train, validation and test only; these share scenarios, with other parameters.",
+        "- `test_scenarios` holds the sessions with a scenario that occurs nowhere else; its personas may.",
+        "- Only what the policy let through is here, so rates over the records are conditional on that; the counts are "
+        "of all sessions.",
+        "- Scrubbing finds secrets by form and by the name they are given; a secret that looks like a word stays.",
         "- A persona list brought by a user keeps its own licence, which is not recorded here.",
     ]
+    if any(json.loads(row["benchmarks"] or "null") is None for row in benchmarks):
+        lines.append("- Some or all records were not held against any benchmark.")
     if any(row["licence"] != "mit" for row in models):
         lines.append("- Output of third-party models is subject to their providers' terms; see the models above.")
     return "## Limits\n\n" + "\n".join(lines)
@@ -201,7 +312,8 @@ def _reproduce(facts: list[dict[str, Any]]) -> str:
     return (
         "## How to reproduce\n\n"
         "Put the persona lists named above (same sha256) into `data/personas/`, set the models named above and the "
-        "seed, and materialize all assets: `make demo`, or `ise run`. The records are ordered by id; the same rows "
+        "seed, and materialize all assets: `make demo`, or `ise run`. `ise show --provenance ID` walks a record back to its "
+        "persona list. The records are ordered by id; the same rows "
         "give the same bytes." + ("\n\n" + "\n".join(lines) if lines else "")
     )
 

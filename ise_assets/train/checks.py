@@ -3,34 +3,98 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
 from pathlib import Path
 
 from ise_assets.checks import CheckOutcome
+from ise_assets.settings import Settings
+from ise_assets.train.decontaminate import BenchmarkError, load_benchmarks
 from ise_assets.train.models import SPLITS
-from ise_assets.train.split import split_of
+from ise_assets.train.scrub import Machine, Scrubber, differs_beside_redactions
+from ise_assets.train.selection import is_held_out, place
 from ise_assets.warehouse import Warehouse, sql
 
 _SHOWN = 5
+_SAMPLE = 50
 
 
-def split_is_by_persona(warehouse: Warehouse, percent: Sequence[int]) -> CheckOutcome:
-    """Every record lies in the split that its persona's hash gives, in all domains."""
+def split_is_by_rule(warehouse: Warehouse, settings: Settings) -> CheckOutcome:
+    """Every record lies where its persona's hash and its scenarios' put it, in all domains."""
     rows = warehouse.rows(sql("train/select_split_by_persona"))
-    wrong = [r["id"] for r in rows if r["persona_id"] is None or split_of(r["persona_id"], percent) != r["split"]]
-    said = f"{len(wrong)} of {len(rows)} records lie in another split than their persona's"
+    wrong = [
+        r["id"] for r in rows if r["persona_id"] is None or place(r["persona_id"], r["tasks"], settings) != r["split"]
+    ]
+    said = f"{len(wrong)} of {len(rows)} records lie in another split than the rule gives"
     if wrong:
-        said += f" under {tuple(percent)}; materialize sft_split for all domains to move them"
+        said += (
+            f" under {settings.split_percent} and {settings.heldout_scenario_percent} % of scenarios held out; "
+            "materialize sft_split for all domains to move them"
+        )
     return CheckOutcome(not wrong, said, {"records": len(rows), "wrong": len(wrong), "examples": wrong[:_SHOWN]})
 
 
+def nothing_leaks_across(warehouse: Warehouse, settings: Settings) -> CheckOutcome:
+    """No scenario instance of another split's records, and no scenario that is held out, is in train, in all domains."""
+    names = [row["task"] for row in warehouse.rows(sql("train/select_scenario_names"))]
+    held_out = [name for name in names if is_held_out(name, settings.heldout_scenario_percent)]
+    row = warehouse.rows(sql("checks/leaks_across_splits"), {"held_out": held_out})[0]
+    leaks = row["instances"] + row["scenarios"]
+    return CheckOutcome(
+        leaks == 0,
+        f"{row['instances']} train records share a scenario's parameters with another split, "
+        f"{row['scenarios']} have a held-out scenario",
+        row,
+    )
+
+
 def records_are_verbatim(warehouse: Warehouse, domain: str) -> CheckOutcome:
-    """Messages and tools of every record equal those of its dialogue, byte for byte."""
+    """Messages and tools of every record equal those of its dialogue, byte for byte, but for recorded redactions."""
     changed = [row["id"] for row in warehouse.rows(sql("train/records_not_verbatim"), {"domain": domain})]
+    redacted = 0
+    for row in warehouse.stream(sql("train/select_redacted"), {"domain": domain}):
+        redacted += 1
+        before, after = json.loads(row["before"] or "[]"), json.loads(row["after"])
+        if differs_beside_redactions(before, after, json.loads(row["redactions"])):
+            changed.append(row["id"])
     return CheckOutcome(
         not changed,
-        f"{len(changed)} records differ from their dialogue",
-        {"changed": len(changed), "examples": changed[:_SHOWN]},
+        f"{len(changed)} records differ from their dialogue beside what was redacted; {redacted} have redactions",
+        {"changed": len(changed), "redacted": redacted, "examples": changed[:_SHOWN]},
+    )
+
+
+def decontaminated(warehouse: Warehouse, settings: Settings, domain: str) -> CheckOutcome:
+    """Nothing of the benchmarks that the settings name stands in the domain's records; they are searched anew."""
+    if not settings.benchmark_paths:
+        return CheckOutcome(True, "ISE_BENCHMARKS names no benchmark, so none was looked for", {"benchmarks": 0})
+    try:
+        benchmarks = load_benchmarks(settings.benchmark_paths)
+    except BenchmarkError as error:
+        return CheckOutcome(False, str(error), {})
+    found, records = [], 0
+    for row in warehouse.stream(sql("train/select_messages"), {"domain": domain}):
+        records += 1
+        if hits := benchmarks.search(json.loads(row["messages"])):
+            found.append({"id": row["id"], "item": hits[0].item, "rule": hits[0].rule})
+    return CheckOutcome(
+        not found,
+        f"{len(found)} of {records} records hold something of {benchmarks.tasks} benchmark tasks",
+        {"records": records, "contaminated": len(found), "examples": found[:_SHOWN], "items": len(benchmarks.items)},
+    )
+
+
+def nothing_to_scrub(warehouse: Warehouse, settings: Settings, domain: str) -> CheckOutcome:
+    """Scrubbing a sample of the domain's records again finds nothing of this machine, and no secret by its form."""
+    scrubber = Scrubber(Machine.here(settings))
+    found: Counter[str] = Counter()
+    rows = warehouse.rows(sql("train/select_message_sample"), {"domain": domain, "n": _SAMPLE})
+    for row in rows:
+        for kind in scrubber.strict_kinds(json.loads(row["messages"])):
+            found[kind] += 1
+    return CheckOutcome(
+        not found,
+        f"{sum(found.values())} findings in {len(rows)} records",
+        {"records": len(rows), "found": dict(found)},
     )
 
 

@@ -6,8 +6,12 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Split = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test", "test_scenarios"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+HELD_OUT_SCENARIOS: Split = "test_scenarios"
+"""Sessions with a scenario that is never trained on; their personas may occur in the other splits."""
+PERSONA_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+"""Splits by persona: nobody is in two of them."""
 
 _ROLES = ("system", "user", "assistant", "tool")
 
@@ -15,7 +19,8 @@ _ROLES = ("system", "user", "assistant", "tool")
 class SFTExample(BaseModel):
     """One training record.
 
-    `messages` (OpenAI chat, tool-call arguments a JSON string) and `tools` are the dialogue's own, unchanged;
+    `messages` (OpenAI chat, tool-call arguments a JSON string) and `tools` are the dialogue's own, unchanged but for the
+    redactions that `provenance` lists;
     `train_mask[i]` is 1 where message i is trained on; `tokens` counts text with `tokenizer`, without template marks.
     """
 
@@ -80,3 +85,23 @@ def _check_order(messages: list[dict[str, Any]]) -> None:
             raise ValueError(f"message {index} uses one tool call id twice")
     if pending or not messages or messages[-1]["role"] != "assistant":
         raise ValueError("it does not end with an answer of the agent")
+
+
+class PreferencePair(BaseModel):
+    """Two sessions of the same intent and agent: `chosen` was accepted, `rejected` ran to its end and was not.
+
+    Both are whole conversations; they share the system message and the first user turn, no more is promised.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    intent_id: str
+    domain: str
+    split: Split
+    chosen_dialogue_id: str
+    rejected_dialogue_id: str
+    chosen: list[dict[str, Any]]
+    rejected: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    provenance: dict[str, Any]

@@ -1,63 +1,41 @@
-"""From verified sessions to `sft_split`: which sessions, in which split, what is trained on, and where each came from.
+"""From verified sessions to `sft_split`: bodies are scrubbed, held against benchmarks, measured, and written.
 
-Selection and splitting are pure functions; `build_split` is the stage: it brings one domain's rows up to date in one
-transaction and then writes the export files of all domains. A row whose inputs have not changed is left as it is, run
-id and all, so that running again changes no byte of an export.
+`selection` says which sessions, in which split; `build_split` is the stage: it brings one domain's rows up to date in
+one transaction and then writes the export files of all domains. A row whose inputs have not changed is left as it is,
+run id and all, so that running again changes no byte of an export. Rows of other domains that the selection no longer
+keeps (a leak into what this domain brought) go in the same transaction.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import accumulate
+from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 from pydantic import TypeAdapter
 
-from ise_assets import __version__
 from ise_assets.intent.models import content_hash
-from ise_assets.intent.sampler import intent_id
-from ise_assets.settings import Settings
 from ise_assets.stage import StageRun
+from ise_assets.train.decontaminate import Benchmarks, Hit, load_benchmarks, near_benchmarks, write_report
 from ise_assets.train.export import exports_locked, write_exports
-from ise_assets.train.models import SPLITS, SFTExample, Split
-from ise_assets.train.scrub import environment_secrets, leaked
-from ise_assets.train.tokens import TOKENIZER, count_tokens
-from ise_assets.warehouse import replace_rows, rows_to_arrow, sql
+from ise_assets.train.models import SPLITS, PreferencePair, SFTExample
+from ise_assets.train.provenance import SPLIT_VERSION, load_scenarios, provenance_of
+from ise_assets.train.scrub import Machine, Redaction, Scrubber, leaked
+from ise_assets.train.selection import Candidate, Selection, select_sessions, split_of
+from ise_assets.train.tokens import count_tokens
+from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
-STAGE_VERSION = 1
-SCRIPTED_LICENCE = "mit"
-MODEL_LICENCE = "other"
-_BUCKETS = 10_000
+__all__ = ["build_split", "read_pairs", "split_of", "train_mask"]
+
 _PAGE = 100
-_SEEDS_TRIED = 256
 _OBJECTS = TypeAdapter(list[dict[str, Any]])
-
-
-@dataclass
-class Selection:
-    """What a policy let through, and how many it did not, by reason."""
-
-    kept: list[dict[str, Any]] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
-
-
-def split_of(persona_id: str, percent: Sequence[int]) -> Split:
-    """The split of all of a persona's records: a function of the id alone, so adding data never moves a record.
-
-    Args:
-        persona_id: content hash of the persona.
-        percent: percent of personas in train, validation, test; they sum to 100.
-    """
-    if sum(percent) != 100:
-        raise ValueError(f"percentages of a split must sum to 100, got {tuple(percent)}")
-    bucket = int(content_hash("split", persona_id), 16) % _BUCKETS
-    bounds = [bound * _BUCKETS // 100 for bound in accumulate(percent)]
-    return next(split for split, bound in zip(SPLITS, bounds, strict=True) if bucket < bound)
 
 
 def train_mask(messages: Sequence[dict[str, Any]]) -> list[Literal[0, 1]]:
@@ -65,74 +43,134 @@ def train_mask(messages: Sequence[dict[str, Any]]) -> list[Literal[0, 1]]:
     return [1 if message.get("role") == "assistant" else 0 for message in messages]
 
 
-def select(candidates: Iterable[dict[str, Any]]) -> Selection:
-    """The default policy: completed, known, replayed, reproduced, accepted; the first reason against counts."""
-    selection = Selection()
-    for candidate in candidates:
-        if reason := _reason_against(candidate):
-            selection.dropped[reason] += 1
-        else:
-            selection.kept.append(candidate)
-    return selection
-
-
 def build_split(run: StageRun, domain: str) -> dict[str, Any]:
     """Bring the domain's rows of `sft_split` up to date and write the exports of all domains.
 
     Returns:
-        records, train, validation, test, dropped (reason -> n), personas, tokens_total, tokens_mean, written (rows new
-        or changed), exported (records of all domains), export_dir; where they apply, secret_variables (names, never
-        values) and malformed_example.
+        records, one figure per split, dropped (reason -> n), dropped_elsewhere (records of other domains that had to
+        go), personas, tokens_total, tokens_mean, redactions (kind -> n), pairs, written (rows new or changed),
+        exported (records of all domains), export_dir; where they apply, secret_variables (names, never values),
+        malformed_example and the figures of decontamination.
+
+    Raises:
+        BenchmarkError: a benchmark named cannot be read.
+        TokenizerMissing: the tokenizer named is not there.
     """
-    with exports_locked(run.settings.exports_dir) as folder:
-        selection = select(run.warehouse.rows(sql("train/select_candidates"), {"domain": domain}))
-        built = _Built({row["id"]: row for row in run.warehouse.rows(sql("train/select_existing"), {"domain": domain})})
-        for done, candidate in enumerate(_with_bodies(run, selection.kept), start=1):
-            built.take(run, domain, candidate, selection.dropped)
-            run.progress(done, len(selection.kept), "records")
-        _store(run, domain, built)
+    benchmarks = load_benchmarks(run.settings.benchmark_paths) if run.settings.benchmark_paths else None
+    with exports_locked(run.settings.exports_dir) as folder, _Spool(run.warehouse.path.parent) as spool:
+        selection = select_sessions(run.warehouse, run.settings)
+        built = _Built(run, domain, selection, benchmarks, spool)
+        for done, body in enumerate(built.bodies(), start=1):
+            built.take(body)
+            run.progress(done, len(built.candidates), "records")
+        neighbours = near_benchmarks(run, domain, benchmarks) if benchmarks else []
+        elsewhere = _store(run, domain, built, neighbours)
         exported = write_exports(run.warehouse, folder)
-    return {**built.summary(), "dropped": dict(sorted(selection.dropped.items())), "exported": exported} | {
-        "export_dir": str(folder)
-    }
+    figures = built.summary() | {"dropped_elsewhere": elsewhere, "exported": exported, "export_dir": str(folder)}
+    if benchmarks:
+        report = write_report(run.warehouse, run.settings, benchmarks)
+        figures |= {
+            "benchmark_items": len(benchmarks.items),
+            "benchmark_files_left_out": list(benchmarks.left_out),
+            "contaminated": len({identity for identity, _ in built.hits}),
+            "decontamination_report": str(report.absolute()),
+        }
+    return figures
+
+
+def read_pairs(warehouse: Warehouse) -> Iterator[PreferencePair]:
+    """All accepted/rejected pairs of all domains, in order of id, for a preference export."""
+    for row in warehouse.stream(sql("train/select_pairs")):
+        for key in ("chosen", "rejected", "tools", "provenance", "redactions"):
+            row[key] = json.loads(row[key])
+        row["provenance"]["redactions_of_rejected"] = row.pop("redactions")
+        yield PreferencePair.model_validate(row)
+
+
+class _Spool:
+    """Rows on disk until they are written: a domain of any size is never in memory whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._waiting: list[dict[str, Any]] = []
+        self.rows = 0
+
+    def __enter__(self) -> _Spool:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._place = tempfile.TemporaryDirectory(prefix=".sft_split.", dir=self._folder)
+        self._pages = 0
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._place.cleanup()
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._waiting.append(row)
+        self.rows += 1
+        if len(self._waiting) == _PAGE:
+            self._flush()
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Everything that was added, a page at a time."""
+        self._flush()
+        for page in range(self._pages):
+            with pa.input_stream(self._file(page)) as source:
+                yield pa.ipc.open_stream(source).read_all()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            table = pa.Table.from_pylist(self._waiting)
+            with pa.ipc.new_stream(self._file(self._pages), table.schema) as file:
+                file.write_table(table)
+            self._pages += 1
+            self._waiting = []
+
+    def _file(self, page: int) -> str:
+        return str(Path(self._place.name) / f"{page}.arrow")
 
 
 class _Built:
     """The domain's records as they come about: which stay, which are written, and the figures of both."""
 
-    def __init__(self, existing: dict[str, dict[str, Any]]) -> None:
-        self.existing = existing
-        self.secrets = environment_secrets()
+    def __init__(
+        self, run: StageRun, domain: str, selection: Selection, benchmarks: Benchmarks | None, spool: _Spool
+    ) -> None:
+        self.run, self.domain, self.benchmarks, self.spool = run, domain, benchmarks, spool
+        self.kept_ids = [_record_id(candidate["dialogue_id"]) for candidate in selection.kept]
+        self.reasons = selection.dropped
+        self.candidates = {c["dialogue_id"]: c for c in selection.kept if c["domain"] == domain}
+        self.rejected = {c["rejected"]: c for c in self.candidates.values() if c["rejected"]}
+        rows = run.warehouse.rows(sql("train/select_existing"), {"domain": domain})
+        self.existing = {row["id"]: row for row in rows}
+        dropped = run.warehouse.rows(sql("train/select_sessions_of_domain"), {"domain": domain})
+        here = {row["id"] for row in dropped}
+        self.dropped: dict[str, tuple[str, str]] = {i: (r, "") for i, r in selection.dropped.items() if i in here}
+        names = sorted({path.name for path in run.settings.benchmark_paths})
+        self.against = {"names": names, **benchmarks.facts()} if benchmarks else None
+        self.machine = Machine.here(run.settings)
+        self.scrubber = Scrubber(self.machine)
+        self.scenarios = load_scenarios(run.warehouse)
         self.ids: list[str] = []
-        self.rows: list[dict[str, Any]] = []
+        self.pairs: list[dict[str, Any]] = []
+        self.hits: list[tuple[str, Hit]] = []
         self.personas: set[str] = set()
         self.splits: Counter[str] = Counter()
+        self.redactions: Counter[str] = Counter()
         self.tokens = 0
         self.leaking: set[str] = set()
         self.malformed_example = ""
 
-    def take(self, run: StageRun, domain: str, candidate: dict[str, Any], dropped: Counter[str]) -> None:
-        """Make a record of a selected session, or count why it cannot be one."""
-        try:
-            example = _example(run, domain, candidate)
-        except ValueError as error:  # pydantic's are ValueErrors
-            dropped["malformed"] += 1
-            self.malformed_example = self.malformed_example or f"{candidate['dialogue_id']}: {error}"[:500]
-            return
-        if names := leaked([example.messages, example.tools, example.provenance], self.secrets):
-            dropped["secret"] += 1
-            self.leaking |= names
-            return
-        spec = _spec_hash(example, candidate)
-        before = self.existing.get(example.id)
-        unchanged = before is not None and before["spec_hash"] == spec
-        tokens = before["tokens"] if before is not None and unchanged else count_tokens(example.messages, example.tools)
-        self.ids.append(example.id)
-        self.personas.add(candidate["persona_id"])
-        self.splits[example.split] += 1
-        self.tokens += tokens
-        if not unchanged:
-            self.rows.append(_row(example, candidate, tokens, run.run_id, spec))
+    def bodies(self) -> Iterator[dict[str, Any]]:
+        """Messages and tools of the selected sessions, and of the rejected ones beside them."""
+        wanted = {"domain": self.domain, "ids": [*self.candidates, *self.rejected]}
+        yield from self.run.warehouse.stream(sql("train/select_bodies"), wanted, _PAGE)
+
+    def take(self, body: dict[str, Any]) -> None:
+        """Make a record of a selected session, or say why it cannot be one; make a pair with a rejected one."""
+        if candidate := self.candidates.get(body["id"]):
+            self._record(candidate, body)
+        if chosen := self.rejected.get(body["id"]):
+            self._rejected(chosen, body)
 
     def summary(self) -> dict[str, Any]:
         """The flat figures of the domain."""
@@ -142,7 +180,10 @@ class _Built:
             "personas": len(self.personas),
             "tokens_total": self.tokens,
             "tokens_mean": round(self.tokens / len(self.ids), 1) if self.ids else 0.0,
-            "written": len(self.rows),
+            "redactions": dict(sorted(self.redactions.items())),
+            "pairs": len(self.pairs),
+            "dropped": dict(sorted(Counter(reason for reason, _ in self.dropped.values()).items())),
+            "written": self.spool.rows,
         }
         if self.leaking:
             figures["secret_variables"] = sorted(self.leaking)
@@ -150,132 +191,162 @@ class _Built:
             figures["malformed_example"] = self.malformed_example
         return figures
 
+    def _record(self, candidate: Candidate, body: dict[str, Any]) -> None:
+        identity = candidate["dialogue_id"]
+        try:
+            before = _OBJECTS.validate_json(body["messages"] or "")
+            messages, redactions = self.scrubber.scrub(before, self._invented(candidate, body))
+            example = self._example(candidate, body, messages, redactions)
+        except (ValueError, KeyError, TypeError) as error:  # pydantic's are ValueErrors; the rest is a message's shape
+            self.malformed_example = self.malformed_example or f"{identity}: {error}"[:500]
+            self.dropped[identity] = ("malformed", str(error)[:500])
+            return
+        self.leaking |= leaked([before, example.tools, example.provenance], self.machine.secrets)
+        if names := leaked([example.messages, example.tools, example.provenance], self.machine.secrets):
+            self.dropped[identity] = ("secret", ", ".join(sorted(names)))
+            return
+        if hits := self.benchmarks.search(before) if self.benchmarks else []:
+            self.hits += [(identity, hit) for hit in hits]
+            self.dropped[identity] = ("contaminated", f"{hits[0].item}: {hits[0].rule}")
+            return
+        spec = _spec_hash(example, body)
+        known = self.existing.get(example.id)
+        unchanged = known is not None and known["spec_hash"] == spec
+        settings = self.run.settings
+        if known is not None and unchanged:
+            tokens = known["tokens"]
+        else:
+            tokens = count_tokens(example.messages, example.tools, settings.sft_tokenizer)
+        if tokens < settings.sft_min_tokens or 0 < settings.sft_max_tokens < tokens:
+            self.dropped[identity] = (
+                "too_short" if tokens < settings.sft_min_tokens else "too_long",
+                f"{tokens} tokens",
+            )
+            return
+        self.ids.append(example.id)
+        self.personas.add(candidate["persona_id"])
+        self.splits[example.split] += 1
+        self.redactions.update({entry.kind: entry.count for entry in redactions})
+        self.tokens += tokens
+        if not unchanged:
+            self.spool.add(self._row(example, body, tokens, spec))
 
-def provenance_of(candidate: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """Where a record came from, but for the run that writes it.
+    def _rejected(self, chosen: Candidate, body: dict[str, Any]) -> None:
+        try:
+            before = _OBJECTS.validate_json(body["messages"] or "")
+            messages, redactions = self.scrubber.scrub(before, self._invented(chosen, body))
+        except (ValueError, KeyError, TypeError):
+            return  # no record, no pair; nothing is claimed of it
+        if leaked(messages, self.machine.secrets) or (self.benchmarks and self.benchmarks.search(before)):
+            return
+        self.pairs.append(
+            {
+                "id": content_hash("pair", chosen["dialogue_id"], body["id"]),
+                "domain": self.domain,
+                "intent_id": chosen["intent_id"],
+                "split": chosen["split"],
+                "chosen_id": _record_id(chosen["dialogue_id"]),
+                "rejected_dialogue_id": body["id"],
+                "rejected_messages": _printed(messages) if redactions else body["messages"],
+                "redactions": json.dumps([asdict(entry) for entry in redactions]),
+                "run_id": self.run.run_id,
+                "written_at": datetime.now(UTC),
+            }
+        )
 
-    `sampler_seed` and `intent_number` are given only when they are proven: the intent's id is a hash of them, and
-    intents drawn under another seed than the present one have none. `scripted` is true as soon as one role was
-    scripted; `scripted_roles` says which.
-    """
-    models = {
-        "intent_writer": candidate["writer_model"],
-        "user": candidate["user_model"],
-        "agent": candidate["agent_model"],
-    }
-    scripted = sorted(role for role, model in models.items() if str(model).startswith("scripted/"))
-    number = _intent_number(candidate, settings)
-    return {
-        "persona_id": candidate["persona_id"],
-        "persona_list": candidate["persona_list"],
-        "persona_list_sha256": candidate["persona_list_sha256"],
-        "intent_id": candidate["intent_id"],
-        "complexity": candidate["complexity"],
-        "tasks": list(candidate["tasks"] or []),
-        "scenario_hashes": json.loads(candidate["scenario_hashes"] or "{}"),
-        "rollout_index": candidate["rollout_index"],
-        "models": models,
-        "scripted": bool(scripted),
-        "scripted_roles": scripted,
-        "sampler_seed": None if number is None else settings.seed,
-        "intent_number": number,
-        "declined": candidate["declined"],
-        "failures": candidate["failures"],
-        "recoveries": candidate["recoveries"],
-        "backend": candidate["backend"],
-        "ise_assets": __version__,
-        "licence": SCRIPTED_LICENCE if len(scripted) == len(models) else MODEL_LICENCE,
-        "runs": {
-            "persona_pool": candidate["persona_run"],
-            "intent_pool": candidate["intent_run"],
-            "deduped_pool": candidate["dedup_run"],
-            "simulated_dialogues": candidate["dialogue_run"],
-            "executed_traces": candidate["trace_run"],
-        },
-    }
+    def _invented(self, candidate: Candidate, body: Mapping[str, Any]) -> str:
+        """Words of the intent and its scenarios: what stands in them is nobody's."""
+        hashes = json.loads(candidate["scenario_hashes"] or "{}").values()
+        return " ".join([body["invented"] or "", *(self.scenarios[h].spec for h in hashes if h in self.scenarios)])
 
+    def _example(
+        self, candidate: Candidate, body: dict[str, Any], messages: list[dict[str, Any]], redactions: list[Redaction]
+    ) -> SFTExample:
+        """The record, its tokens not counted yet. Raises ValueError when its text is not a trainable dialogue."""
+        provenance = provenance_of(
+            candidate, self.run.settings, self.scenarios, messages, body["tools"] or "", redactions, self.against
+        )
+        return SFTExample(
+            id=_record_id(candidate["dialogue_id"]),
+            dialogue_id=candidate["dialogue_id"],
+            intent_id=candidate["intent_id"],
+            domain=self.domain,
+            split=candidate["split"],
+            messages=messages,
+            tools=_OBJECTS.validate_json(body["tools"] or ""),
+            train_mask=train_mask(messages),
+            tokens=0,
+            tokenizer=self.run.settings.sft_tokenizer,
+            provenance={**provenance, "runs": {**provenance["runs"], "sft_split": self.run.run_id}},
+        )
 
-def _reason_against(candidate: dict[str, Any]) -> str | None:
-    if candidate["status"] != "completed":
-        return f"status_{candidate['status']}"
-    for reason, holds in (
-        ("unknown_intent", candidate["intent_known"]),
-        ("unknown_persona", candidate["persona_known"]),
-        ("not_replayed", candidate["replayed"]),
-        ("not_reproduced", candidate["reproduced"]),
-        ("not_accepted", candidate["accepted"]),
-    ):
-        if not holds:
-            return reason
-    return None
-
-
-def _with_bodies(run: StageRun, kept: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for start in range(0, len(kept), _PAGE):
-        page = kept[start : start + _PAGE]
-        ids = [candidate["dialogue_id"] for candidate in page]
-        bodies = {row["id"]: row for row in run.warehouse.rows(sql("train/select_bodies"), {"ids": ids})}
-        for candidate in page:
-            body = bodies[candidate["dialogue_id"]]
-            yield {**candidate, "messages": body["messages"], "tools": body["tools"]}
+    def _row(self, example: SFTExample, body: dict[str, Any], tokens: int, spec: str) -> dict[str, Any]:
+        untouched = not example.provenance["redactions"]
+        return {
+            **example.model_dump(include={"id", "domain", "dialogue_id", "intent_id", "split", "tokenizer"}),
+            # the dialogue's own text, where nothing was redacted: parsing and printing it again could change bytes
+            "messages": body["messages"] if untouched else _printed(example.messages),
+            "tools": body["tools"],
+            "train_mask": json.dumps(example.train_mask),
+            "tokens": tokens,
+            "provenance": json.dumps(example.provenance, ensure_ascii=False, sort_keys=True),
+            "run_id": self.run.run_id,
+            "spec_hash": spec,
+            "written_at": datetime.now(UTC),
+        }
 
 
-def _store(run: StageRun, domain: str, built: _Built) -> None:
-    def store(connection: Any) -> None:
+def _store(run: StageRun, domain: str, built: _Built, neighbours: Sequence[tuple[str, Hit]]) -> int:
+    """Write everything in one transaction; returns how many records of other domains had to go."""
+    stamp = {"run_id": run.run_id, "written_at": datetime.now(UTC)}
+
+    def store(connection: Any) -> int:
         connection.execute(sql("train/delete_unselected"), {"domain": domain, "ids": built.ids})
-        replace_rows(connection, "sft_split", rows_to_arrow(connection, "sft_split", built.rows), ["id"])
+        for table in built.spool.tables():
+            replace_rows(connection, "sft_split", table, ["id"])
+        gone = connection.execute(sql("train/delete_elsewhere"), {"domain": domain, "ids": built.kept_ids}).fetchall()
+        for name in ("dropped", "pairs", "decontamination"):
+            connection.execute(sql(f"train/delete_{name}"), {"domain": domain})
+        reasons = [(identity, domain, *why) for identity, why in built.dropped.items()]
+        reasons += [(identity, where, built.reasons.get(identity, "gone"), "") for identity, where in gone]
+        dropped = [
+            {"dialogue_id": identity, "domain": where, "reason": reason, "detail": detail, **stamp}
+            for identity, where, reason, detail in reasons
+        ]
+        hits = [
+            {"dialogue_id": identity, "domain": domain, **asdict(hit), **stamp}
+            for identity, hit in [*built.hits, *neighbours]
+        ]
+        records = set(built.ids)
+        pairs = [pair for pair in built.pairs if pair["chosen_id"] in records]
+        for name, rows, keys in (
+            ("sft_dropped", dropped, ["dialogue_id"]),
+            ("decontamination", hits, ["dialogue_id", "message_index", "item", "rule"]),
+            ("preference_pairs", pairs, ["id"]),
+        ):
+            replace_rows(connection, name, rows_to_arrow(connection, name, rows), keys)
+        built.pairs = pairs
+        return len(gone)
 
-    run.warehouse.write(store)
+    return run.warehouse.write(store)
 
 
-def _example(run: StageRun, domain: str, candidate: dict[str, Any]) -> SFTExample:
-    """The record, its tokens not counted yet. Raises ValueError when the session's text is not a trainable dialogue."""
-    messages = _OBJECTS.validate_json(candidate["messages"] or "")
-    provenance = provenance_of(candidate, run.settings)
-    return SFTExample(
-        id=content_hash("sft", candidate["dialogue_id"]),
-        dialogue_id=candidate["dialogue_id"],
-        intent_id=candidate["intent_id"],
-        domain=domain,
-        split=split_of(candidate["persona_id"], run.settings.split_percent),
-        messages=messages,
-        tools=_OBJECTS.validate_json(candidate["tools"] or ""),
-        train_mask=train_mask(messages),
-        tokens=0,
-        tokenizer=TOKENIZER,
-        provenance={**provenance, "runs": {**provenance["runs"], "sft_split": run.run_id}},
-    )
+def _record_id(dialogue_id: str) -> str:
+    return content_hash("sft", dialogue_id)
 
 
-def _spec_hash(example: SFTExample, candidate: dict[str, Any]) -> str:
+def _printed(messages: list[dict[str, Any]]) -> str:
+    return json.dumps(messages, ensure_ascii=False, separators=(",", ":"))
+
+
+def _spec_hash(example: SFTExample, body: Mapping[str, Any]) -> str:
     """Everything the row is made of, but for the run that writes it."""
     runs = {stage: run_id for stage, run_id in example.provenance["runs"].items() if stage != "sft_split"}
     return content_hash(
-        STAGE_VERSION,
+        SPLIT_VERSION,
         example.tokenizer,
         example.split,
         {**example.provenance, "runs": runs},
-        hashlib.sha256(candidate["messages"].encode()).hexdigest(),
-        hashlib.sha256(candidate["tools"].encode()).hexdigest(),
-    )
-
-
-def _row(example: SFTExample, candidate: dict[str, Any], tokens: int, run_id: str, spec: str) -> dict[str, Any]:
-    return {
-        **example.model_dump(include={"id", "domain", "dialogue_id", "intent_id", "split", "tokenizer"}),
-        "messages": candidate["messages"],  # the dialogue's own text: parsing and printing it again could change bytes
-        "tools": candidate["tools"],
-        "train_mask": json.dumps(example.train_mask),
-        "tokens": tokens,
-        "provenance": json.dumps(example.provenance, ensure_ascii=False, sort_keys=True),
-        "run_id": run_id,
-        "spec_hash": spec,
-        "written_at": datetime.now(UTC),
-    }
-
-
-def _intent_number(candidate: dict[str, Any], settings: Settings) -> int | None:
-    tried = range(max(settings.intents_per_persona, _SEEDS_TRIED))
-    return next(
-        (k for k in tried if intent_id(settings.seed, candidate["persona_id"], k) == candidate["intent_id"]), None
+        hashlib.sha256(body["messages"].encode()).hexdigest(),
+        hashlib.sha256(body["tools"].encode()).hexdigest(),
     )

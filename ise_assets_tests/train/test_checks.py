@@ -9,11 +9,10 @@ import pytest
 
 from ise_assets import checks
 from ise_assets.checks import CheckOutcome
-from ise_assets.train.checks import exports_match_table, records_are_verbatim, split_is_by_persona
+from ise_assets.train.checks import exports_match_table, records_are_verbatim, split_is_by_rule
 from ise_assets.train.split import build_split
 from ise_assets_tests.train.world import World
 
-PERCENT = (60, 20, 20)
 Check = Callable[[World], CheckOutcome]
 
 
@@ -144,7 +143,7 @@ CASES: list[tuple[str, Check, str]] = [
     ("no Vendi Score", _vendi, "DELETE FROM diversity_report"),
     (
         "a record in another split than its persona's",
-        lambda world: split_is_by_persona(world.warehouse, PERCENT),
+        lambda world: split_is_by_rule(world.warehouse, world.settings),
         "UPDATE sft_split SET split = CASE split WHEN 'train' THEN 'test' ELSE 'train' END",
     ),
     (
@@ -212,6 +211,6 @@ def test_utterance_of_another_domain_counts_and_a_dropped_one_does_not(good: Wor
 
 
 def test_changed_percentages_are_named_by_the_check(good: World) -> None:
-    outcome = split_is_by_persona(good.warehouse, (0, 0, 100))
+    outcome = split_is_by_rule(good.warehouse, good.settings.model_copy(update={"split_percent": (0, 0, 100)}))
     assert not outcome.passed
     assert "all domains" in outcome.description

@@ -18,7 +18,7 @@ from ise_assets.settings import load_settings
 from ise_assets.stage import StageRun
 from ise_assets.train import export
 from ise_assets.train.formats.parquet import SCHEMA
-from ise_assets.train.models import SPLITS
+from ise_assets.train.models import PERSONA_SPLITS, SPLITS
 from ise_assets.train.split import build_split
 from ise_assets.warehouse import Warehouse
 from ise_assets_tests.train.world import TOOLS, World, dialogue, ugly_json
@@ -96,7 +96,7 @@ def test_pandas_reads_both_formats(twelve: World) -> None:
 
 def test_records_are_ordered_by_id_and_every_split_has_some(twelve: World) -> None:
     summary = build_split(twelve.run(), "file-io")
-    for split in SPLITS:
+    for split in PERSONA_SPLITS:
         table = pq.read_table(twelve.settings.exports_dir / "sft" / f"{split}.parquet")
         ids = table["id"].to_pylist()
         assert ids == sorted(ids)
@@ -178,7 +178,7 @@ def test_card_maps_the_splits_to_files_that_exist(twelve: World) -> None:
     assert header["task_categories"] == ["text-generation"]
     assert "scripted" in header["tags"]
     files = header["configs"][0]["data_files"]
-    assert [entry["split"] for entry in files] == list(SPLITS)
+    assert [entry["split"] for entry in files] == list(PERSONA_SPLITS)
     for entry in files:
         assert pq.read_metadata(twelve.settings.exports_dir / "sft" / entry["path"]).num_rows > 0
 

@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ise_assets.intent.models import content_hash
-from ise_assets.train.split import build_split, select, split_of, train_mask
+from ise_assets.train.checks import records_are_verbatim
+from ise_assets.train.models import SPLITS
+from ise_assets.train.selection import split_of
+from ise_assets.train.split import build_split, train_mask
 from ise_assets_tests.train.world import LIST_SHA256, World, dialogue, ugly_json
 
 PERCENT = (90, 5, 5)
@@ -39,32 +42,6 @@ def test_percentages_that_do_not_cover_everything_are_refused() -> None:
 
 def test_mask_is_one_on_the_agents_messages_only() -> None:
     assert train_mask(dialogue("A")) == [0, 0, 1, 0, 1, 0, 0, 1, 0, 1]
-
-
-def test_policy_counts_the_first_reason_against_each_session() -> None:
-    good = {"status": "completed", "intent_known": True, "persona_known": True}
-    good |= {"replayed": True, "reproduced": True, "accepted": True}
-    selection = select(
-        [
-            good,
-            good | {"status": "turn_limit", "accepted": False},
-            good | {"intent_known": False},
-            good | {"persona_known": False},
-            good | {"replayed": False, "reproduced": None, "accepted": None},
-            good | {"reproduced": False, "accepted": False},
-            good | {"accepted": False},
-            good | {"accepted": None},
-        ]
-    )
-    assert selection.kept == [good]
-    assert selection.dropped == {
-        "status_turn_limit": 1,
-        "unknown_intent": 1,
-        "unknown_persona": 1,
-        "not_replayed": 1,
-        "not_reproduced": 1,
-        "not_accepted": 2,
-    }
 
 
 def test_only_accepted_and_reproduced_sessions_become_records(world: World) -> None:
@@ -121,6 +98,7 @@ def test_provenance_names_every_source(world: World) -> None:
     assert (provenance["sampler_seed"], provenance["intent_number"]) == (world.settings.seed, 3)
     assert provenance["runs"] == {
         "persona_pool": "run-persona",
+        "task_catalog": [],
         "intent_pool": "run-intent",
         "deduped_pool": "run-dedup",
         "simulated_dialogues": "run-dialogue",
@@ -138,7 +116,7 @@ def test_seed_is_not_claimed_for_an_intent_drawn_under_another(world: World) -> 
 
 @pytest.mark.parametrize("planted", ["hunter2-hunter2", 'quo"ted\\pass', "pässwörter"])
 @pytest.mark.parametrize("where", ["user", "tool", "arguments"])
-def test_record_with_a_secret_of_the_environment_is_dropped(
+def test_secret_of_the_environment_is_replaced_and_its_variable_named(
     world: World, monkeypatch: pytest.MonkeyPatch, exported: Callable[[], dict[str, bytes]], planted: str, where: str
 ) -> None:
     messages = dialogue("Ada")
@@ -148,17 +126,29 @@ def test_record_with_a_secret_of_the_environment_is_dropped(
         messages[1 if where == "user" else 3]["content"] += f" {planted}!"
     world.session("Ada", messages=ugly_json(messages))
     world.session("Bob")
-    assert build_split(world.run(), "file-io")["records"] == 2
+    assert build_split(world.run(), "file-io")["redactions"] == {}
     monkeypatch.setenv("SOME_API_KEY", planted)
     summary = build_split(world.run(), "file-io")
-    assert summary["records"] == 1
-    assert summary["dropped"] == {"secret": 1}
+    assert summary["records"] == 2
+    assert summary["written"] == 1
+    assert summary["dropped"] == {}
+    assert summary["redactions"] == {"environment": 1}
     assert summary["secret_variables"] == ["SOME_API_KEY"]
     assert planted not in json.dumps(summary, ensure_ascii=False)
     everything = b"".join(content for name, content in exported().items() if not name.endswith(".parquet")).decode()
     assert "Bob" in everything
     assert planted not in everything
-    assert "Ada" not in everything
+    assert json.dumps(planted)[1:-1] not in everything
+    assert "REDACTED_ENVIRONMENT_1" in everything
+    assert records_are_verbatim(world.warehouse, "file-io").passed
+
+
+def test_record_whose_provenance_holds_a_secret_is_dropped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.session("Ada", persona_list="list-of-hunter2-hunter2.jsonl")
+    monkeypatch.setenv("SOME_API_KEY", "hunter2-hunter2")
+    summary = build_split(world.run(), "file-io")
+    assert summary["dropped"] == {"secret": 1}
+    assert summary["secret_variables"] == ["SOME_API_KEY"]
 
 
 def test_short_or_plainly_named_variables_are_no_secrets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,6 +238,4 @@ def test_tokens_are_counted_with_the_tokenizer_that_is_named(world: World, monke
 def test_domain_without_sessions_gives_an_empty_export(world: World, exported: Callable[[], dict[str, bytes]]) -> None:
     summary = build_split(world.run(), "multimedia")
     assert (summary["records"], summary["tokens_mean"], summary["exported"]) == (0, 0.0, 0)
-    assert set(exported()) == {"README.md"} | {
-        f"{s}.{e}" for s in ("train", "validation", "test") for e in ("jsonl", "parquet")
-    }
+    assert set(exported()) == {"README.md"} | {f"{s}.{e}" for s in SPLITS for e in ("jsonl", "parquet")}

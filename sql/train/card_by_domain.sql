@@ -22,6 +22,7 @@ SELECT
     count(*) FILTER (split = 'train') AS train,
     count(*) FILTER (split = 'validation') AS validation,
     count(*) FILTER (split = 'test') AS test,
+    count(*) FILTER (split = 'test_scenarios') AS test_scenarios,
     avg(user_turns) FILTER (exported) AS user_turns,
     avg(dialogue_turns) FILTER (exported) AS dialogue_turns,
     avg(tool_call_count) FILTER (exported) AS tool_calls,

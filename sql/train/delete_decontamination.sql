@@ -1,0 +1,1 @@
+DELETE FROM decontamination WHERE domain = $domain;

@@ -1,0 +1,1 @@
+DELETE FROM sft_dropped WHERE domain = $domain;

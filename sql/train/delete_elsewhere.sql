@@ -1,0 +1,4 @@
+-- records of other domains that the present selection does not keep (a leak into what came later, a cap, another policy)
+DELETE FROM sft_split
+WHERE domain <> $domain AND id NOT IN (SELECT unnest($ids::VARCHAR[]))
+RETURNING dialogue_id, domain;

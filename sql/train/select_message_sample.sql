@@ -1,0 +1,1 @@
+SELECT id, messages FROM sft_split WHERE domain = $domain ORDER BY id LIMIT $n;

@@ -1,0 +1,1 @@
+SELECT DISTINCT unnest(tasks) AS task FROM intent_pool ORDER BY task;

@@ -1,0 +1,1 @@
+SELECT content_hash, run_id, spec FROM task_catalog;

@@ -1,0 +1,1 @@
+SELECT id FROM simulated_dialogues WHERE domain = $domain;
