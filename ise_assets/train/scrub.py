@@ -196,7 +196,7 @@ def leaked(record: Any, secrets: Mapping[str, str]) -> set[str]:
 def differs_beside_redactions(before: list[Any], after: list[Any], redactions: list[dict[str, Any]]) -> bool:
     """Whether `after` is anything else than `before` with every placeholder standing for one and the same text."""
     placeholders = sorted({entry["placeholder"] for entry in redactions}, key=len, reverse=True)
-    splitter = re.compile("|".join(f"({re.escape(placeholder)})" for placeholder in placeholders) or r"(?!)")
+    splitter = re.compile("|".join(map(re.escape, placeholders)) or r"(?!)")
     stood_for: dict[str, set[str]] = {}
     for old, new in _pairs(before, after):
         if type(old) is not type(new):
@@ -205,18 +205,27 @@ def differs_beside_redactions(before: list[Any], after: list[Any], redactions: l
             if old != new:
                 return True
             continue
-        names = [match[0] for match in splitter.finditer(new)]
+        names, fixed = _parts(new, splitter)
         if not names:
             if old != new:
                 return True
             continue
-        fixed = splitter.sub("\0", new).split("\0")
         match = re.fullmatch("(.+?)".join(map(re.escape, fixed)), old, re.DOTALL)
         if match is None:
             return True
         for name, value in zip(names, match.groups(), strict=True):
             stood_for.setdefault(name, set()).add(_unescaped(value))
     return any(len(values) > 1 for values in stood_for.values())
+
+
+def _parts(text: str, splitter: re.Pattern[str]) -> tuple[list[str], list[str]]:
+    """The placeholders of a text, and what stands around them: one text more."""
+    names, fixed, end = [], [], 0
+    for match in splitter.finditer(text):
+        names.append(match[0])
+        fixed.append(text[end : match.start()])
+        end = match.end()
+    return names, [*fixed, text[end:]]
 
 
 def _pairs(before: Any, after: Any) -> Iterator[tuple[Any, Any]]:
@@ -385,6 +394,7 @@ _LACKING_TRIGGERS = (
 _BEARER = re.compile(
     r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/-]{16,}=*)|(?:^|\s)(?:-u|--user)[ =]['\"]?[\w.@-]+:([^\s'\"]{6,})"
 )
+_IN_URL = re.compile(r"://[^/\s:@\"']*:([^/\s@\"']{4,100})@")
 _KEY_BLOCK = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
     r"(?:.{0,12000}?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|(?:\s*[A-Za-z0-9+/=]{16,})*)"
@@ -436,6 +446,10 @@ def _named_secrets(text: str, lowered: str) -> Iterator[str]:
             value = match[1] or match[2]
             if _mixed(value) and _filled(value) and not PLACEHOLDER.search(value):
                 yield value
+    if "://" in text:
+        for match in _IN_URL.finditer(text):
+            if _filled(match[1]) and not PLACEHOLDER.search(match[1]):
+                yield match[1]
     if not any(name in lowered for name in _NAMED):
         return
     for line in text.splitlines():

@@ -91,7 +91,8 @@ class World:
         Returns the dialogue's id. `trace=False`, `intent=False`, `persona=False` leave that row out.
         """
         self._write(self._session(who, domain, k, changes))
-        return content_hash("dialogue", intent_id(self.settings.seed, content_hash("persona", who), k), 0)
+        intent = intent_id(self.settings.seed, content_hash("persona", who), k)
+        return content_hash("dialogue", intent, changes.get("rollout_index", 0))
 
     def sessions(self, *people: str) -> None:
         """A session of each, in one transaction."""
@@ -113,7 +114,7 @@ class World:
     ) -> list[tuple[str, list[str], dict[str, Any]]]:
         persona = content_hash("persona", who)
         intent = intent_id(self.settings.seed, persona, k)
-        record = content_hash("dialogue", intent, 0)
+        record = content_hash("dialogue", intent, changes.get("rollout_index", 0))
         written = {"written_at": datetime(2026, 6, 11, tzinfo=UTC)}
         common = {"domain": domain, "spec_hash": "s", **written}
         of_call = {"dialogue_id": record, "replay_outcome": "ok", "run_id": "run-trace", **common}
@@ -132,7 +133,7 @@ class World:
                 {"id": intent, "domains": [domain], "tasks": ["read-the-roster"], "persona_id": persona}
                 | {"persona_list": "clinic.jsonl", "complexity": "simple", "scenario_hashes": SCENARIO_HASHES}
                 | {"utterance": f"{who}: who has the late shift?", "writer_model": "scripted/teacher"}
-                | {"run_id": "run-intent", **common},
+                | {"seed": None, "run_id": "run-intent", **common},
             ),
             ("kept", "deduped_pool", ["intent_id"], {"intent_id": intent, "run_id": "run-dedup", **common}),
             (
