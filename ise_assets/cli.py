@@ -159,13 +159,20 @@ def doctor() -> None:
 
 
 @app.command()
-def show(dialogue_id: Annotated[str, typer.Argument(help="A dialogue's id, or the beginning of one.")]) -> None:
+def show(
+    dialogue_id: Annotated[str, typer.Argument(help="A dialogue's id, or the beginning of one.")],
+    provenance: Annotated[
+        bool, typer.Option("--provenance", help="Walk its training record back to the persona list; also by record id.")
+    ] = False,
+) -> None:
     """Print one session readably: who said what, what was called, what came back, what the checks found."""
     from ise_assets.simulate.show import print_session
+    from ise_assets.train.show import print_provenance
     from ise_assets.warehouse import Warehouse, WarehouseError
 
+    printed = print_provenance if provenance else print_session
     try:
-        print_session(console, Warehouse(_settings().warehouse_path), dialogue_id)
+        printed(console, Warehouse(_settings().warehouse_path), dialogue_id)
     except (LookupError, WarehouseError) as error:
         _stop(str(error))
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ise_assets.checks import CheckOutcome, not_empty
 from ise_assets.defs import markdown
+from ise_assets.defs.tables import lineage
 from ise_assets.settings import Settings, load_settings
 from ise_assets.stage import StageRun
 from ise_assets.warehouse import Warehouse
@@ -87,6 +88,8 @@ def carry_out(
         metadata["viewer"] = dg.MetadataValue.url(f"{run.settings.view_url.rstrip('/')}/?domain={context.partition_key}")
     if context.has_partition_key:
         metadata["dagster/partition_row_count"] = _rows(run, table, context.partition_key)
+    if columns := lineage(table):
+        metadata["dagster/column_lineage"] = dg.MetadataValue.column_lineage(columns)
     return dg.MaterializeResult(metadata=metadata)
 
 

@@ -68,6 +68,31 @@ _WORDS = {
     "provenance": "persona, scenarios, models, runs and licence behind the record",
 }
 
+_LINEAGE: dict[str, dict[str, tuple[str, ...]]] = {
+    "sft_split": {
+        "id": ("simulated_dialogues.id",),
+        "domain": ("intent_pool.domain",),
+        "dialogue_id": ("simulated_dialogues.id",),
+        "intent_id": ("intent_pool.id",),
+        "split": ("persona_pool.id", "intent_pool.tasks", "intent_pool.seed", "intent_embeddings.vector"),
+        "messages": ("simulated_dialogues.messages", "intent_pool.seed", "task_catalog.spec"),
+        "tools": ("simulated_dialogues.tools",),
+        "train_mask": ("simulated_dialogues.messages", "executed_traces.accepted"),
+        "tokens": ("simulated_dialogues.messages", "simulated_dialogues.tools"),
+        "provenance": (
+            "persona_pool.source_sha256",
+            "task_catalog.content_hash",
+            "intent_pool.scenario_hashes",
+            "deduped_pool.run_id",
+            "simulated_dialogues.user_model",
+            "simulated_dialogues.agent_model",
+            "executed_traces.recoveries",
+            "executed_traces.reproduced",
+        ),
+    },
+}
+"""Which columns a column is made from, for the assets whose rows come from many tables."""
+
 
 @cache
 def _columns() -> dict[str, list[dg.TableColumn]]:
@@ -89,3 +114,15 @@ def described(table: str) -> dict[str, dg.MetadataValue]:
         "dagster/table_name": dg.MetadataValue.text(f"main.{table}"),
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(_columns()[table])),
     }
+
+
+def lineage(table: str) -> dg.TableColumnLineage | None:
+    """From which columns of other assets the columns of `table` come, where that is told."""
+    columns = _LINEAGE.get(table)
+    if columns is None:
+        return None
+    deps = {
+        column: [dg.TableColumnDep(dg.AssetKey(asset), name) for asset, name in (s.split(".") for s in sources)]
+        for column, sources in columns.items()
+    }
+    return dg.TableColumnLineage(deps)

@@ -162,7 +162,10 @@ def _diversity(metrics: list[dict[str, Any]]) -> str:
     if not metrics:
         return ""
     names = {"vendi_curve": "Vendi Score", "distinct_2": "Distinct-2", "neighbour_p95": "nearest neighbour, 95 %"}
-    rows = [[names[m["metric"]], m["n"], f"{m['value']:.2f}", _mean(m["ise"])] for m in metrics]
+    names["vendi"] = "Vendi Score of"
+    rows = [
+        [f"{names[m['metric']]} {m['domain']}".strip(), m["n"], f"{m['value']:.2f}", _mean(m["ise"])] for m in metrics
+    ]
     return "## Diversity of the intent pool\n\nThe Vendi Score grows with n: only equal n compares.\n\n" + _table(
         ["", "n", "here", "ISE"], rows
     )

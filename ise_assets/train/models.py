@@ -42,14 +42,20 @@ class SFTExample(BaseModel):
     def _trainable(self) -> SFTExample:
         if len(self.train_mask) != len(self.messages):
             raise ValueError(f"{len(self.messages)} messages but a mask of {len(self.train_mask)}")
+        check_messages(self.messages)
         for index, (message, trained) in enumerate(zip(self.messages, self.train_mask, strict=True)):
-            _check_message(index, message)
             if trained and message["role"] != "assistant":
                 raise ValueError(f"message {index} is trained on but is the {message['role']}'s")
-        _check_order(self.messages)
         if 1 not in self.train_mask:
             raise ValueError("nothing in it is trained on")
         return self
+
+
+def check_messages(messages: list[dict[str, Any]]) -> None:
+    """Raises ValueError where messages are no whole conversation: roles, contents, tool calls and their answers."""
+    for index, message in enumerate(messages):
+        _check_message(index, message)
+    _check_order(messages)
 
 
 def _check_message(index: int, message: dict[str, Any]) -> None:

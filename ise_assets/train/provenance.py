@@ -37,7 +37,7 @@ class Scenario:
 def load_scenarios(warehouse: Warehouse) -> dict[str, Scenario]:
     """All versions of all scenarios by content hash."""
     rows = warehouse.rows(sql("train/select_scenarios"))
-    return {row["content_hash"]: Scenario(row["run_id"], row["spec"]) for row in rows}
+    return {row["content_hash"]: Scenario(row["run_id"], row["spec"] or "") for row in rows}
 
 
 def provenance_of(

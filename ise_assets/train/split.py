@@ -25,7 +25,7 @@ from ise_assets.intent.models import content_hash
 from ise_assets.stage import StageRun
 from ise_assets.train.decontaminate import Benchmarks, Hit, load_benchmarks, near_benchmarks, write_report
 from ise_assets.train.export import exports_locked, write_exports
-from ise_assets.train.models import SPLITS, PreferencePair, SFTExample
+from ise_assets.train.models import SPLITS, PreferencePair, SFTExample, check_messages
 from ise_assets.train.provenance import SPLIT_VERSION, load_scenarios, provenance_of
 from ise_assets.train.scrub import Machine, Redaction, Scrubber, leaked
 from ise_assets.train.selection import Candidate, Selection, select_sessions, split_of
@@ -194,10 +194,10 @@ class _Built:
     def _record(self, candidate: Candidate, body: dict[str, Any]) -> None:
         identity = candidate["dialogue_id"]
         try:
-            before = _OBJECTS.validate_json(body["messages"] or "")
+            before = _messages(body)
             messages, redactions = self.scrubber.scrub(before, self._invented(candidate, body))
             example = self._example(candidate, body, messages, redactions)
-        except (ValueError, KeyError, TypeError) as error:  # pydantic's are ValueErrors; the rest is a message's shape
+        except ValueError as error:  # pydantic's are ValueErrors
             self.malformed_example = self.malformed_example or f"{identity}: {error}"[:500]
             self.dropped[identity] = ("malformed", str(error)[:500])
             return
@@ -233,10 +233,10 @@ class _Built:
 
     def _rejected(self, chosen: Candidate, body: dict[str, Any]) -> None:
         try:
-            before = _OBJECTS.validate_json(body["messages"] or "")
-            messages, redactions = self.scrubber.scrub(before, self._invented(chosen, body))
-        except (ValueError, KeyError, TypeError):
-            return  # no record, no pair; nothing is claimed of it
+            before = _messages(body)
+        except ValueError:
+            return  # what could be no record is no half of a pair
+        messages, redactions = self.scrubber.scrub(before, self._invented(chosen, body))
         if leaked(messages, self.machine.secrets) or (self.benchmarks and self.benchmarks.search(before)):
             return
         self.pairs.append(
@@ -329,6 +329,13 @@ def _store(run: StageRun, domain: str, built: _Built, neighbours: Sequence[tuple
         return len(gone)
 
     return run.warehouse.write(store)
+
+
+def _messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The session's messages. Raises ValueError when they are no whole conversation."""
+    messages = _OBJECTS.validate_json(body["messages"] or "")
+    check_messages(messages)
+    return messages
 
 
 def _record_id(dialogue_id: str) -> str:

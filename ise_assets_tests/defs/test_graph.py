@@ -91,3 +91,22 @@ def test_metadata_shows_figures_tables_and_text_as_what_they_are() -> None:
     assert isinstance(value_of("malformed_example", "two\n# lines"), dg.TextMetadataValue)
     assert isinstance(value_of("problem_report", "| file |"), dg.MarkdownMetadataValue)
     assert value_of("nothing", None).value == "none"
+
+
+def test_lineage_names_columns_that_exist(graph: AssetGraph) -> None:
+    from ise_assets.defs.tables import lineage
+
+    columns = {
+        key.to_user_string(): {
+            column.name for column in graph.get(key).metadata["dagster/column_schema"].schema.columns
+        }
+        for key in graph.materializable_asset_keys
+    }
+    told = lineage("sft_split")
+    assert told is not None
+    assert set(told.deps_by_column) == columns["sft_split"] - {"tokenizer", "run_id", "spec_hash", "written_at"}
+    for deps in told.deps_by_column.values():
+        assert deps
+        for dep in deps:
+            assert dep.column_name in columns[dep.asset_key.to_user_string()]
+    assert lineage("persona_pool") is None

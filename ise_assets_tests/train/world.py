@@ -103,9 +103,13 @@ class World:
         self.warehouse.write(lambda connection: connection.execute(statement))
 
     def _write(self, rows: list[tuple[str, list[str], dict[str, Any]]]) -> None:
+        together: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[dict[str, Any]]] = {}
+        for table, keys, row in rows:
+            together.setdefault((table, tuple(keys), tuple(row)), []).append(row)
+
         def write(connection: Any) -> None:
-            for table, keys, row in rows:
-                replace_rows(connection, table, rows_to_arrow(connection, table, [row]), keys)
+            for (table, keys, _), alike in together.items():
+                replace_rows(connection, table, rows_to_arrow(connection, table, alike), keys)
 
         self.warehouse.write(write)
 

@@ -20,8 +20,9 @@ from ise_assets.train.split import build_split
     code_version="1",
 )
 def sft_split(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
-    """Train, validation and test records of accepted and reproduced sessions, exported with a dataset card.
+    """Train, validation and test records of accepted and reproduced sessions, scrubbed, exported with a dataset card.
 
-    `dropped` says why the other sessions gave none; `export_dir` holds the files of all domains.
+    `dropped` says why the other sessions gave none (each is in the table `sft_dropped`); `dropped_elsewhere` counts
+    records of other domains that leaked into what this one brought; `export_dir` holds the files of all domains.
     """
     return carry_out(context, pipeline, lambda run: build_split(run, context.partition_key))
