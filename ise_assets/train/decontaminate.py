@@ -45,6 +45,7 @@ _LEAST_DISTINCT = 5
 _WINDOWS_AT_ONCE = 50_000
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _SHOWN_TOKENS = 40
+_TOKENS_KNOWN = 500_000
 _REVIEW_COSINE = 0.7
 _REVIEW_PAIRS = 50
 _REVIEW_PROMPTS = 2_000
@@ -179,14 +180,23 @@ def tokenise(text: str) -> list[str]:
     return _TOKEN.findall(text.casefold())
 
 
-def token_hashes(tokens: Iterable[str]) -> Hashes:
+class _TokenHashes(dict[str, int]):
+    """Hashes of the tokens seen so far; forgotten when they become too many."""
+
+    def __missing__(self, token: str) -> int:
+        if len(self) >= _TOKENS_KNOWN:
+            self.clear()
+        body = token.encode(errors="surrogatepass")
+        found = self[token] = int.from_bytes(hashlib.blake2b(body, digest_size=8).digest(), "little")
+        return found
+
+
+_known_tokens = _TokenHashes()
+
+
+def token_hashes(tokens: Sequence[str]) -> Hashes:
     """64-bit hashes, the same in every process."""
-    return np.array([_hash(token) for token in tokens], dtype=np.uint64)
-
-
-@lru_cache(maxsize=500_000)
-def _hash(token: str) -> int:
-    return int.from_bytes(hashlib.blake2b(token.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
+    return np.fromiter(map(_known_tokens.__getitem__, tokens), dtype=np.uint64, count=len(tokens))
 
 
 def windows(hashes: Hashes, n: int) -> Hashes:
@@ -328,7 +338,7 @@ def read_items(path: Path) -> Iterator[Item]:
         case ".toml":
             yield from _leaves(tomllib.loads(text), str(path), task)
         case ".jsonl" | ".ndjson":
-            for number, line in enumerate(text.splitlines(), start=1):
+            for number, line in enumerate(text.split("\n"), start=1):
                 if line.strip():
                     where = f"{path}:{number}"
                     yield from _leaves(_prompt_line(json.loads(line)), where, where)

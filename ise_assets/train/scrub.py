@@ -149,28 +149,25 @@ class Scrubber:
         Scrubbing what is scrubbed changes nothing.
         """
         found: dict[str, Kind] = {}
-        for message in messages:
-            for text in _texts(message):
-                for kind, value in self.findings(text, known):
-                    found.setdefault(value, kind)
+        for kind, value in self.findings(_joined(messages), known):
+            found.setdefault(value, kind)
         if not found:
             return messages, []
         return _replaced(messages, found)
 
     def strict_kinds(self, messages: list[dict[str, Any]]) -> Iterator[Kind]:
         """Kinds of what is left in `messages` that no catalogue can have invented: this machine's, and whole secrets."""
-        for message in messages:
-            for text in _texts(message):
-                yield from (kind for kind, value in self._literals if value in text and self._counts(kind, value, text))
-                for _ in _secrets(text, text.lower()):
-                    yield "secret"
+        text = _joined(messages)
+        yield from (kind for kind, value in self._literals if value in text and self._counts(kind, value, text))
+        for _ in _secrets(text, _lowered(text)):
+            yield "secret"
 
     def findings(self, text: str, known: str = "") -> Iterator[tuple[Kind, str]]:
         """What must go from `text`: kind and value."""
         for kind, value in self._literals:
             if value in text and self._counts(kind, value, text):
                 yield kind, value
-        lowered = text.lower()
+        lowered = _lowered(text)
         for secret in _secrets(text, lowered):
             yield "secret", secret
         for secret in _named_secrets(text, lowered):
@@ -306,6 +303,11 @@ def _forms(value: str) -> set[str]:
     return forms
 
 
+def _joined(messages: Iterable[Mapping[str, Any]]) -> str:
+    """All texts of a trajectory, apart from each other by lines that belong to none."""
+    return "\n\0\n".join(text for message in messages for text in _texts(message))
+
+
 def _texts(message: Mapping[str, Any]) -> Iterator[str]:
     """The texts of a message as they were meant: arguments of tool calls decoded where they are JSON."""
     for key, value in message.items():
@@ -365,7 +367,7 @@ _TRIGGERS = {
     "SquareOAuthDetector": ("sq0csp",),
     "StripeDetector": ("k_live_",),
 }
-"""What a line must hold, in small letters, for a rule to be tried on it; a rule without triggers is tried on every line."""
+"""What a line must hold, in small letters, for a rule to be tried on it; a rule without triggers is tried on everything."""
 
 _LACKING = re.compile(
     r"""sk-ant-[\w-]{20,} | sk-(?:proj-|svcacct-)?[A-Za-z0-9_-]{24,} | sk_test_[0-9a-zA-Z]{24,} | whsec_[A-Za-z0-9]{24,}
@@ -406,7 +408,7 @@ _ASSIGNED = re.compile(
     \s*(?::=|=>|[:=])\s*(?:"([^"\n]{6,200})"|'([^'\n]{6,200})'|`([^`\n]{6,200})`|([^\s"'`,;&|<>(){}\[\]]{6,200}))""",
     re.VERBOSE,
 )
-_NAMED = ("token", "secret", "passw", "passphrase", "pwd", "key", "credential", "contras", "pass")
+_NAMED = ("token", "secret", "pass", "pwd", "key", "credential", "contras")
 _EMPTY_WORDS = re.compile(
     r"(?i)change.?me|redacted|example|placeholder|dummy|^(?:your|my|the|some|a)[-_ ]|x{4,}|\*{3,}|\.{3}|^(?:none|null|true|false"
     r"|undefined|optional|required|string|password|secret|token)$"
@@ -422,21 +424,30 @@ def _secrets(text: str, lowered: str) -> Iterator[str]:
         yield from (match[0] for match in _KEY_BLOCK.finditer(text))
     if any(trigger in lowered for trigger in _LACKING_TRIGGERS):
         yield from (match[0] for match in _LACKING.finditer(text) if _mixed(match[0]))
-    rules = [rule for rule in _rules() if not rule.triggers or any(trigger in lowered for trigger in rule.triggers)]
-    if rules:
-        for line in text.splitlines():
-            yield from _of_line(line, tuple(rules))
+    for rule in _rules():
+        # a rule without triggers has one fixed form that no line break is part of
+        lines = _lines_with(rule.triggers, text, lowered) if rule.triggers else [text]
+        for line in lines:
+            for value in rule.found(line):
+                value = value.strip(" \t\r\n=\"':")
+                if len(value) >= 4 and not PLACEHOLDER.search(value) and _filled(value):
+                    yield value
 
 
-def _of_line(line: str, rules: tuple[_Rule, ...]) -> Iterator[str]:
-    lowered = line.lower()
-    for rule in rules:
-        if rule.triggers and not any(trigger in lowered for trigger in rule.triggers):
-            continue
-        for value in rule.found(line):
-            value = value.strip(" \t\r\n=\"':")
-            if len(value) >= 4 and not PLACEHOLDER.search(value) and _filled(value):
-                yield value
+def _lowered(text: str) -> str:
+    """`text` in small letters, character by character: a position in it is the same position in `text`."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
+
+
+def _lines_with(triggers: Iterable[str], text: str, lowered: str) -> Iterator[str]:
+    """The lines of `text` that hold one of `triggers`, each at most once per trigger; other lines cost nothing."""
+    for trigger in triggers:
+        at = lowered.find(trigger)
+        while at >= 0:
+            start, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
+            yield text[start:] if end < 0 else text[start:end]
+            at = lowered.find(trigger, end) if end >= 0 else -1
 
 
 def _named_secrets(text: str, lowered: str) -> Iterator[str]:
@@ -450,11 +461,8 @@ def _named_secrets(text: str, lowered: str) -> Iterator[str]:
         for match in _IN_URL.finditer(text):
             if _filled(match[1]) and not PLACEHOLDER.search(match[1]):
                 yield match[1]
-    if not any(name in lowered for name in _NAMED):
-        return
-    for line in text.splitlines():
-        if any(name in line.lower() for name in _NAMED):
-            yield from _keyword_secrets(line)
+    for line in _lines_with(_NAMED, text, lowered):
+        yield from _keyword_secrets(line)
 
 
 @lru_cache(maxsize=20_000)
