@@ -39,6 +39,7 @@ TABLES = {
     "tool_calls": "dialogue_id, call_index",
     "executed_traces": "dialogue_id",
     "sft_split": "id",
+    "sft_dropped": "dialogue_id",
 }
 
 

@@ -261,3 +261,31 @@ def test_the_lock_is_free_after_an_error(warehouse: Warehouse) -> None:
         warehouse.write(lambda connection: connection.execute("SELECT * FROM nowhere"))
     put(warehouse, kept("file-io", "a"))
     assert warehouse.scalar("SELECT count(*) FROM deduped_pool") == 1
+
+
+def test_a_stream_gives_all_rows_while_others_write(warehouse: Warehouse) -> None:
+    put(warehouse, kept("file-io", *(f"{number:04}" for number in range(2_500))))
+    found = []
+    query = "SELECT intent_id FROM deduped_pool WHERE domain = $domain ORDER BY intent_id"
+    for number, row in enumerate(warehouse.stream(query, {"domain": "file-io"}, page=100)):
+        if number == 150:
+            put(warehouse, kept("multimedia", "later"))  # no connection is held
+        found.append(row["intent_id"])
+    assert found == [f"{number:04}" for number in range(2_500)]
+    assert [path.name for path in warehouse.path.parent.iterdir() if path.is_dir()] == []
+
+
+def test_several_answers_come_over_one_connection(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(warehouse, kept("file-io", "a", "b"))
+    warehouse.rows("SELECT 1")
+    opened: list[bool] = []
+    original = Warehouse._open
+
+    def counted(self: Warehouse, read_only: bool) -> duckdb.DuckDBPyConnection:
+        opened.append(read_only)
+        return original(self, read_only)
+
+    monkeypatch.setattr(Warehouse, "_open", counted)
+    found = warehouse.answers({"n": "SELECT count(*) AS n FROM deduped_pool", "one": "SELECT 1 AS one"})
+    assert found == {"n": [{"n": 2}], "one": [{"one": 1}]}
+    assert opened == [True]

@@ -24,36 +24,46 @@ _AUTHORED = (
     "> **Scripted.** {share} of these records hold turns of the scripted teacher ({roles}): authored behaviour. They "
     "show that the machinery works; they are no measure of data quality, and no figure below should be read as one."
 )
+_FACTS = (
+    "by_domain",
+    "models",
+    "dropped",
+    "shape",
+    "drift",
+    "tools",
+    "diversity",
+    "outcomes",
+    "sources",
+    "cost",
+    "redactions",
+    "benchmarks",
+    "facts",
+)
+"""The statements `sql/train/card_*.sql` that the sections are made from."""
 
 
 def dataset_card(warehouse: Warehouse) -> str:
     """The card as Markdown with the YAML header that the Hugging Face Hub reads."""
-    domains = warehouse.rows(sql("train/card_by_domain"))
+    facts = warehouse.answers({name: sql(f"train/card_{name}") for name in _FACTS})
+    domains, models = facts["by_domain"], facts["models"]
     total = domains[-1]
-    models = warehouse.rows(sql("train/card_models"))
     sections = [
         f"---\n{yaml.safe_dump(_header(total, models), sort_keys=False, allow_unicode=True)}---",
         "# Verified OS-agent trajectories for supervised fine-tuning",
         _INTRODUCTION,
         _scripted_label(models),
         _counts(total),
-        _dropped(warehouse.rows(sql("train/card_dropped"))),
+        _dropped(facts["dropped"]),
         _by_domain(domains[:-1]),
-        _beside_ise(
-            warehouse.rows(sql("train/card_shape"))[0],
-            warehouse.rows(sql("train/card_drift"))[0],
-            warehouse.rows(sql("train/card_tools")),
-        ),
-        _diversity(warehouse.rows(sql("train/card_diversity"))),
-        _calls(total, warehouse.rows(sql("train/card_outcomes"))),
-        _origins(models, warehouse.rows(sql("train/card_sources"))),
-        _cost(warehouse.rows(sql("train/card_cost")), total),
-        _cleaned(
-            warehouse.rows(sql("train/card_redactions")), warehouse.rows(sql("train/card_benchmarks")), total["records"]
-        ),
+        _beside_ise(facts["shape"][0], facts["drift"][0], facts["tools"]),
+        _diversity(facts["diversity"]),
+        _calls(total, facts["outcomes"]),
+        _origins(models, facts["sources"]),
+        _cost(facts["cost"], total),
+        _cleaned(facts["redactions"], facts["benchmarks"], total["records"]),
         _columns(),
-        _limits(models, warehouse.rows(sql("train/card_benchmarks"))),
-        _reproduce(warehouse.rows(sql("train/card_facts"))),
+        _limits(models, facts["benchmarks"]),
+        _reproduce(facts["facts"]),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 

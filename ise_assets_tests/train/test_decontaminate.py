@@ -11,8 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ise_assets.intent.embedding import Encoder
+from ise_assets.intent.models import content_hash
+from ise_assets.intent.sampler import intent_id
 from ise_assets.train import decontaminate
 from ise_assets.train.decontaminate import BenchmarkError, Item, index, load_benchmarks, tokenise
+from ise_assets.train.split import build_split
+from ise_assets_tests.train.world import World
 
 CLAW_PROMPT = "Our wholesale desk needs the open orders of last week matched with the delivery slips; tell me which slips are missing."
 CLAW_RUBRIC = "The answer lists the slips 4411 and 4419 as missing, says that slip 4423 belongs to another customer, and invents none."
@@ -126,6 +131,34 @@ def test_excerpt_shows_the_place() -> None:
     (hit,) = benchmarks.search(_tool("x " * 500 + CLAW_RUBRIC))
     assert "slips 4411 and 4419 as missing" in hit.excerpt
     assert hit.message_index == 0
+
+
+def test_neighbours_are_listed_for_review_and_nothing_is_dropped_for_them(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = {}
+    for who, vector in {"Ada": [1.0, 0.0], "Bob": [0.8, 0.6], "Cem": [0.0, 1.0]}.items():
+        ids[who] = world.session(who)
+        identity = intent_id(world.settings.seed, content_hash("persona", who), 0)
+        row = {"intent_id": identity, "domain": "file-io", "model": world.settings.embedding_model, "vector": vector}
+        world.insert("intent_embeddings", ["intent_id"], row)
+
+    def encode(self: Encoder, texts: list[str]) -> Any:
+        return np.array([[1, 0] if text.strip() == CLAW_PROMPT else [0, -1] for text in texts], dtype=np.float32)
+
+    monkeypatch.setattr(Encoder, "encode", encode)
+    monkeypatch.setenv("ISE_CACHE", str(folder / "cache"))
+    summary = build_split(world.run(benchmarks=str(folder / "claw"), leak_threshold=1.0), "file-io")
+    assert (summary["records"], summary["contaminated"]) == (3, 0)
+    report = json.loads(Path(summary["decontamination_report"]).read_text())
+    assert report["found"] == []
+    assert [(row["dialogue_id"], row["overlap"]) for row in report["to_review"]] == [
+        (ids["Ada"], 1.0),
+        (ids["Bob"], 0.8),
+    ]
+    monkeypatch.setattr(Encoder, "encode", None)  # the second time the vectors are kept
+    build_split(world.run(benchmarks=str(folder / "claw"), leak_threshold=1.0), "file-io")
+    assert world.warehouse.scalar("SELECT count(*) FROM decontamination") == 2
 
 
 def test_missing_benchmark_is_named(tmp_path: Path) -> None:
