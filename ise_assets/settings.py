@@ -173,7 +173,7 @@ class Settings(BaseSettings):
     @property
     def benchmark_paths(self) -> tuple[Path, ...]:
         """What decontamination looks at."""
-        return tuple(Path(part.strip()) for part in self.benchmarks.split(",") if part.strip())
+        return tuple(Path(part.strip()).expanduser() for part in self.benchmarks.split(",") if part.strip())
 
     @property
     def cache_dir(self) -> Path:

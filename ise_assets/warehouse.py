@@ -138,12 +138,10 @@ class Warehouse:
         memory is that of `page` rows and of DuckDB's own buffers (`STREAM_MEMORY`).
         """
         connection = self._reader()
-        with tempfile.TemporaryDirectory(prefix=f".{self.path.name}.", dir=self.path.parent) as folder:
-            spool = Path(folder) / "rows.arrow"
+        with tempfile.TemporaryFile(dir=self.path.parent) as spool:  # without a name: a killed process leaves none
             try:
                 connection.execute("SET enable_progress_bar = false")
                 connection.execute(f"SET memory_limit = '{STREAM_MEMORY}'")
-                connection.execute(f"SET temp_directory = '{str(folder).replace(chr(39), chr(39) * 2)}'")
                 reader = connection.execute(query, parameters).to_arrow_reader(page)
                 with pa.ipc.new_stream(spool, reader.schema) as file:
                     for batch in reader:
@@ -151,9 +149,9 @@ class Warehouse:
                             file.write_batch(batch.slice(start, page))
             finally:
                 connection.close()
-            with pa.input_stream(spool) as source:
-                for batch in pa.ipc.open_stream(source):
-                    yield from batch.to_pylist()
+            spool.seek(0)
+            for batch in pa.ipc.open_stream(spool):
+                yield from batch.to_pylist()
 
     def scalar(self, query: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> Any:
         """The first column of the first row, None where there is no row."""

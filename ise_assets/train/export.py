@@ -59,10 +59,8 @@ def write_exports(warehouse: Warehouse, folder: Path) -> int:
 
 
 def read_examples(warehouse: Warehouse) -> Iterator[SFTExample]:
-    """All records of all domains, in order of id, a page at a time."""
-    ids = [row["id"] for row in warehouse.rows(sql("train/select_record_ids"))]
-    for start in range(0, len(ids), _PAGE):
-        for row in warehouse.rows(sql("train/select_records"), {"ids": ids[start : start + _PAGE]}):
-            for key in ("messages", "tools", "train_mask", "provenance"):
-                row[key] = json.loads(row[key])
-            yield SFTExample.model_validate(row)
+    """All records of all domains, in order of id, a page at a time, in one scan of the table."""
+    for row in warehouse.stream(sql("train/select_records"), page=_PAGE):
+        for key in ("messages", "tools", "train_mask", "provenance"):
+            row[key] = json.loads(row[key])
+        yield SFTExample.model_validate(row)

@@ -88,45 +88,47 @@ def read_pairs(warehouse: Warehouse) -> Iterator[PreferencePair]:
 
 
 class _Spool:
-    """Rows on disk until they are written: a domain of any size is never in memory whole."""
+    """Rows on disk, in a file without a name, until they are written: no domain is in memory whole."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (closed when the context ends)
         self._waiting: list[dict[str, Any]] = []
+        self._writer: Any = None
+        self._schema: pa.Schema | None = None
         self.rows = 0
 
     def __enter__(self) -> _Spool:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._place = tempfile.TemporaryDirectory(prefix=".sft_split.", dir=self._folder)
-        self._pages = 0
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._place.cleanup()
+        self._file.close()
 
     def add(self, row: dict[str, Any]) -> None:
+        """Keep a row; all of them have the same columns, and none is null."""
         self._waiting.append(row)
         self.rows += 1
         if len(self._waiting) == _PAGE:
             self._flush()
 
     def tables(self) -> Iterator[pa.Table]:
-        """Everything that was added, a page at a time."""
+        """Everything that was added, a page at a time; nothing can be added after that."""
         self._flush()
-        for page in range(self._pages):
-            with pa.input_stream(self._file(page)) as source:
-                yield pa.ipc.open_stream(source).read_all()
+        if self._writer is not None:
+            self._writer.close()
+            self._file.seek(0)
+            for batch in pa.ipc.open_stream(self._file):
+                yield pa.Table.from_batches([batch])
 
     def _flush(self) -> None:
-        if self._waiting:
-            table = pa.Table.from_pylist(self._waiting)
-            with pa.ipc.new_stream(self._file(self._pages), table.schema) as file:
-                file.write_table(table)
-            self._pages += 1
-            self._waiting = []
-
-    def _file(self, page: int) -> str:
-        return str(Path(self._place.name) / f"{page}.arrow")
+        if not self._waiting:
+            return
+        table = pa.Table.from_pylist(self._waiting, schema=self._schema)
+        if self._writer is None:
+            self._schema = table.schema
+            self._writer = pa.ipc.new_stream(self._file, self._schema)
+        self._writer.write_table(table)
+        self._waiting = []
 
 
 class _Built:

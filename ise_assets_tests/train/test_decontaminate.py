@@ -212,9 +212,9 @@ def test_search_is_linear() -> None:
         benchmarks.search(message)
         took = []
         for _ in range(5):
-            began = time.perf_counter()
+            began = time.process_time()
             benchmarks.search(message)
-            took.append(time.perf_counter() - began)
+            took.append(time.process_time() - began)
         return min(took)
 
     assert seconds(200_000) < 4 * 1.6 * seconds(50_000)

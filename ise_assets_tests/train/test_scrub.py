@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from ise_assets.train.scrub import Machine, Scrubber, differs_beside_redactions, environment_secrets
@@ -103,6 +104,7 @@ def test_scrubbing_what_is_scrubbed_changes_nothing(scrubber: Scrubber) -> None:
         assert scrubber.scrub(clean) == (clean, []), one
 
 
+@examples(deadline=None)  # the first one loads the rules
 @given(st.text(), st.text())
 def test_any_text_is_scrubbed_without_an_error_and_differs_only_by_its_redactions(before: str, after: str) -> None:
     messages = _said(f"{before} password: Kobold-8831!x {after}")
@@ -146,6 +148,6 @@ def test_machine_tells_its_own_names_but_not_those_that_every_machine_has(monkey
 def test_a_long_line_takes_no_long_time(scrubber: Scrubber) -> None:
     import time
 
-    began = time.perf_counter()
+    began = time.process_time()
     scrubber.scrub(_said("password=" * 20_000 + "://a:" * 20_000 + "eyJ" * 20_000 + "+1 2" * 20_000))
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from ise_assets.intent.models import content_hash
@@ -134,6 +135,7 @@ def test_band_that_is_none_is_refused(band: str) -> None:
         _settings(sft_pass_rate=band)
 
 
+@examples(deadline=None)  # the first one reads the environment
 @given(st.text(), st.lists(st.text(), max_size=4))
 def test_place_depends_on_the_persona_and_the_scenarios_alone(persona: str, scenarios: list[str]) -> None:
     settings = Settings(heldout_scenario_percent=30)

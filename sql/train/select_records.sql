@@ -1,4 +1,3 @@
 SELECT id, dialogue_id, intent_id, domain, split, messages, tools, train_mask, tokens, tokenizer, provenance
 FROM sft_split
-WHERE id IN (SELECT unnest($ids::VARCHAR[]))
 ORDER BY id;

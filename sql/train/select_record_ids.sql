@@ -1,1 +1,0 @@
-SELECT id FROM sft_split ORDER BY id;
