@@ -22,6 +22,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from ise_assets.intent.template import HOME as WORKSPACE_HOME
 from ise_assets.settings import PROJECT, Settings
 
 SCRUB_VERSION = 1
@@ -74,7 +75,9 @@ class Machine:
             secrets=environment_secrets(environment),
             hosts=_telling(hosts),
             users=_telling(users),
-            paths=tuple(sorted((str(p) for p in places if len(p.parts) > 2), key=len, reverse=True)),
+            paths=tuple(
+                sorted((str(p) for p in places if len(p.parts) > 2 and str(p) != WORKSPACE_HOME), key=len, reverse=True)
+            ),
         )
 
 
@@ -158,14 +161,17 @@ class Scrubber:
     def strict_kinds(self, messages: list[dict[str, Any]]) -> Iterator[Kind]:
         """Kinds of what is left in `messages` that no catalogue can have invented: this machine's, and whole secrets."""
         text = _joined(messages)
-        yield from (kind for kind, value in self._literals if value in text and self._counts(kind, value, text))
+        for kind, value in self._literals:
+            if kind != "user" and value in text and self._counts(kind, value, text):
+                yield kind
         for _ in _secrets(text, _lowered(text)):
             yield "secret"
 
     def findings(self, text: str, known: str = "") -> Iterator[tuple[Kind, str]]:
         """What must go from `text`: kind and value."""
         for kind, value in self._literals:
-            if value in text and self._counts(kind, value, text):
+            invented = kind == "user" and value in known  # a person in a story may be called like the user
+            if value in text and not invented and self._counts(kind, value, text):
                 yield kind, value
         lowered = _lowered(text)
         for secret in _secrets(text, lowered):

@@ -143,6 +143,14 @@ def test_machine_tells_its_own_names_but_not_those_that_every_machine_has(monkey
     assert "root" not in here.users
     assert "kestrel-build-07" in here.hosts
     assert "/home/mgreiner" in here.paths
+    monkeypatch.setenv("HOME", "/home/user")
+    assert "/home/user" not in Machine.here(environment={}).paths  # every workspace's home
+
+
+def test_a_person_of_the_story_who_is_called_like_the_user_stays(scrubber: Scrubber) -> None:
+    text = "ask mgreiner on kestrel-build-07"
+    clean, _ = scrubber.scrub(_said(text), known="facts: mgreiner, kestrel-build-07")
+    assert clean[0]["content"] == "ask mgreiner on redacted-host-1"
 
 
 def test_a_long_line_takes_no_long_time(scrubber: Scrubber) -> None:
