@@ -519,7 +519,8 @@ def _rules() -> tuple[_Rule, ...]:
     """All of the library's detectors of single formats, none of which calls anybody."""
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 
-    classes = {cls.__name__: cls for cls in get_mapping_from_secret_type_to_class().values()}
+    known: dict[str, Any] = get_mapping_from_secret_type_to_class()
+    classes = {cls.__name__: cls for cls in known.values()}
     return tuple(
         _Rule(_finder(classes[name]()), _TRIGGERS.get(name, ())) for name in sorted(classes) if name not in _LEFT_OUT
     )

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from ise_assets import cli
 from ise_assets.intent.models import content_hash
 from ise_assets.intent.pool import INTENT_VERSION
 from ise_assets.intent.sampler import SAMPLER_VERSION, intent_id
@@ -108,3 +110,17 @@ def test_prompts_are_hashed_and_versions_told_only_where_they_are_proven(world: 
     assert found[False]["stage_versions"]["simulated_dialogues"] is None
     assert found[False]["prompts"]["user"] is None
     assert found[True]["catalog_version"] == found[False]["catalog_version"]
+
+
+def test_the_command_walks_back_and_says_what_it_does_not_find(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = world.session("Ada")
+    build_split(world.run(), "file-io")
+    monkeypatch.setenv("ISE_HOME", str(world.settings.home))
+    runner = CliRunner()
+    told = runner.invoke(cli.app, ["show", "--provenance", record[:10]])
+    assert told.exit_code == 0
+    assert "clinic.jsonl" in told.output
+    assert "run-dialogue" in told.output
+    missing = runner.invoke(cli.app, ["show", "--provenance", "nobody"])
+    assert missing.exit_code == 2
+    assert "no record of 'nobody'" in missing.stderr
