@@ -206,6 +206,56 @@ def _say(text: str) -> None:
     console.print(text, markup=False, highlight=False)
 
 
+@app.command()
+def export(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            help="Formats: openai, parquet, trl, llamafactory, atif, huggingface, inspect, tokenized, preference."
+        ),
+    ],
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to write into; a folder of each format's name is made there.")
+    ] = None,
+    variant: Annotated[
+        str, typer.Option(help="whole, single-turn (the first turn alone) or per-turn (a sample a turn).")
+    ] = "whole",
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="A model's folder with tokenizer and chat template, for tokenized.")
+    ] = None,
+) -> None:
+    """Write the SFT records of all domains in other formats, from the warehouse."""
+    from ise_assets.train.export import FORMATS, write_format, write_pairs
+    from ise_assets.train.formats import FormatError
+    from ise_assets.train.formats.tokenized import Tokenized
+    from ise_assets.train.variants import VARIANTS
+    from ise_assets.warehouse import Warehouse, WarehouseError
+
+    settings = _settings()
+    known = [*FORMATS, "tokenized", "preference"]
+    if unknown := [name for name in names if name not in known]:
+        _stop(f"unknown format {', '.join(unknown)}; valid: {', '.join(known)}")
+    if variant not in VARIANTS:
+        _stop(f"unknown variant {variant!r}; valid: {', '.join(VARIANTS)}")
+    if "tokenized" in names and tokenizer is None:
+        _stop("tokenized needs --tokenizer FOLDER: a model's folder with its tokenizer and chat template")
+    warehouse = Warehouse(settings.warehouse_path)
+    if not warehouse.path.exists():
+        _stop(f"{warehouse.path} is not there; run `ise demo` or `ise run` first")
+    try:
+        for name in dict.fromkeys(names):
+            folder = (to or settings.exports_dir) / (name if variant == "whole" else f"{name}-{variant}")
+            with console.status(f"{name} ..."):
+                if name == "preference":
+                    count, what = write_pairs(warehouse, folder), "pairs"
+                else:
+                    fmt = Tokenized(tokenizer) if name == "tokenized" and tokenizer else FORMATS[name]
+                    count, what = write_format(warehouse, fmt, folder, VARIANTS[variant]), "samples"
+            console.print(f"{count:,} {what} as {name} in {folder}", markup=False, highlight=False)
+    except (FormatError, WarehouseError) as error:
+        _stop(str(error), 1)
+
+
 @catalog_app.command("check")
 def catalog_check(
     names: Annotated[list[str] | None, typer.Argument(help="Scenarios; all by default.")] = None,

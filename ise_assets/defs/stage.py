@@ -85,7 +85,9 @@ def carry_out(
     table = context.asset_key.to_user_string()
     metadata["dagster/row_count"] = _rows(run, table, None)
     if table in VIEWED:
-        metadata["viewer"] = dg.MetadataValue.url(f"{run.settings.view_url.rstrip('/')}/?domain={context.partition_key}")
+        metadata["viewer"] = dg.MetadataValue.url(
+            f"{run.settings.view_url.rstrip('/')}/?domain={context.partition_key}"
+        )
     if context.has_partition_key:
         metadata["dagster/partition_row_count"] = _rows(run, table, context.partition_key)
     if columns := lineage(table):

@@ -5,19 +5,36 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from ise_assets.train.card import dataset_card
-from ise_assets.train.formats import ExportFormat, WriteExample
+from ise_assets.train.formats import ExportFormat, json_lines
+from ise_assets.train.formats.atif import Atif
+from ise_assets.train.formats.hugging_face import HuggingFace
+from ise_assets.train.formats.inspect_log import InspectLog
+from ise_assets.train.formats.llama_factory import LlamaFactory
 from ise_assets.train.formats.openai_jsonl import OpenAIJsonl
 from ise_assets.train.formats.parquet import Parquet
-from ise_assets.train.models import SPLITS, SFTExample
+from ise_assets.train.formats.trl import Trl
+from ise_assets.train.models import SPLITS, PreferencePair, SFTExample
+from ise_assets.train.variants import Variant, whole
 from ise_assets.warehouse import Warehouse, sql
 
-FORMATS: tuple[ExportFormat, ...] = (OpenAIJsonl(), Parquet())
+DEFAULT: tuple[ExportFormat, ...] = (OpenAIJsonl(), Parquet())
+"""What every materialization of sft_split writes, side by side in one folder."""
+FORMATS: dict[str, ExportFormat] = {
+    fmt.name: fmt for fmt in (*DEFAULT, Trl(), LlamaFactory(), Atif(), HuggingFace(), InspectLog())
+}
+"""What can be asked for by name, besides `tokenized`, which needs a tokenizer, and `preference`, which is of pairs."""
 _PAGE = 100
+
+
+def _silent(samples: int) -> None:
+    return None
 
 
 @contextmanager
@@ -42,13 +59,10 @@ def write_exports(warehouse: Warehouse, folder: Path) -> int:
     shutil.rmtree(part, ignore_errors=True)  # left by a killed process; the lock says nobody is at work in it
     part.mkdir()
     with ExitStack() as stack:
-        writers: Mapping[str, list[WriteExample]] = {
-            split: [stack.enter_context(fmt.writer(part / f"{split}{fmt.suffix}")) for fmt in FORMATS]
-            for split in SPLITS
-        }
+        writers = [stack.enter_context(fmt.open(part)) for fmt in DEFAULT]
         records = 0
         for example in read_examples(warehouse):
-            for write in writers[example.split]:
+            for write in writers:
                 write(example)
             records += 1
     (part / "README.md").write_text(dataset_card(warehouse), encoding="utf-8")
@@ -58,9 +72,105 @@ def write_exports(warehouse: Warehouse, folder: Path) -> int:
     return records
 
 
+def write_format(
+    warehouse: Warehouse,
+    fmt: ExportFormat,
+    folder: Path,
+    variant: Variant = whole,
+    told: Callable[[int], None] = _silent,
+) -> int:
+    """Write all records in one format into `folder`, which is replaced as a whole; returns the number of samples.
+
+    Memory is that of one page of records. `told` is called with the number of samples so far.
+
+    Raises:
+        FormatError: a record cannot be written so; the folder is as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        part.chmod(0o755)
+        samples = 0
+        with fmt.open(part) as write:
+            for example in read_examples(warehouse):
+                for cut in variant(example):
+                    write(cut)
+                    samples += 1
+                told(samples)
+        (part / "README.md").write_text(_readme(warehouse, fmt), encoding="utf-8")
+        _swap(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return samples
+
+
+def write_pairs(warehouse: Warehouse, folder: Path) -> int:
+    """Write accepted/rejected pairs as TRL's DPOTrainer reads them: `prompt`, `chosen`, `rejected`; returns how many."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        part.chmod(0o755)
+        count = 0
+        with ExitStack() as stack:
+            files = {split: stack.enter_context(json_lines(part / f"{split}.jsonl")) for split in SPLITS}
+            for pair in read_pairs(warehouse):
+                files[pair.split](preference(pair))
+                count += 1
+        _swap(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return count
+
+
+def preference(pair: PreferencePair) -> dict[str, Any]:
+    """A pair with what both sides share, message by message from the start, as the prompt."""
+    shared = 0
+    for one, other in zip(pair.chosen, pair.rejected, strict=False):
+        if one != other or one["role"] == "assistant":
+            break
+        shared += 1
+    return {
+        "id": pair.id,
+        "prompt": pair.chosen[:shared],
+        "chosen": pair.chosen[shared:],
+        "rejected": pair.rejected[shared:],
+        "tools": json.dumps(pair.tools, ensure_ascii=False),
+        "provenance": json.dumps(pair.provenance, ensure_ascii=False, sort_keys=True),
+    }
+
+
+def _readme(warehouse: Warehouse, fmt: ExportFormat) -> str:
+    """The format's own words, then the card; for the Hub the card's head is about its files."""
+    card = dataset_card(warehouse)
+    _, head, body = card.split("---\n", 2)
+    if fmt.name == "huggingface":
+        files = "".join(f"  - split: {split}\n    path: data/{split}-*.parquet\n" for split in SPLITS)
+        kept = head.partition("configs:")[0]
+        return f"---\n{kept}configs:\n- config_name: default\n  data_files:\n{files}---\n{body}"
+    return f"# Format `{fmt.name}`\n\n{fmt.reader}\n\nThe train mask: {fmt.mask}.\n\n{body.lstrip()}"
+
+
+def _swap(part: Path, folder: Path) -> None:
+    """`part` in the place of `folder`: there is always a whole one, but for the moment between two renames."""
+    old = part.with_name(f"{part.name}.old")
+    if folder.exists():
+        folder.rename(old)
+    part.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def read_examples(warehouse: Warehouse) -> Iterator[SFTExample]:
     """All records of all domains, in order of id, a page at a time, in one scan of the table."""
     for row in warehouse.stream(sql("train/select_records"), page=_PAGE):
         for key in ("messages", "tools", "train_mask", "provenance"):
             row[key] = json.loads(row[key])
         yield SFTExample.model_validate(row)
+
+
+def read_pairs(warehouse: Warehouse) -> Iterator[PreferencePair]:
+    """All accepted/rejected pairs of all domains, in order of id, for a preference export."""
+    for row in warehouse.stream(sql("train/select_pairs")):
+        for key in ("chosen", "rejected", "tools", "provenance", "redactions"):
+            row[key] = json.loads(row[key])
+        row["provenance"]["redactions_of_rejected"] = row.pop("redactions")
+        yield PreferencePair.model_validate(row)

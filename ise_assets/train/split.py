@@ -25,14 +25,12 @@ from ise_assets.intent.models import content_hash
 from ise_assets.stage import StageRun
 from ise_assets.train.decontaminate import Benchmarks, Hit, load_benchmarks, near_benchmarks, write_report
 from ise_assets.train.export import exports_locked, write_exports
-from ise_assets.train.models import SPLITS, PreferencePair, SFTExample, check_messages
+from ise_assets.train.models import SPLITS, SFTExample, check_messages
 from ise_assets.train.provenance import SPLIT_VERSION, load_scenarios, provenance_of
 from ise_assets.train.scrub import Machine, Redaction, Scrubber, leaked
-from ise_assets.train.selection import Candidate, Selection, select_sessions, split_of
+from ise_assets.train.selection import Candidate, Selection, select_sessions
 from ise_assets.train.tokens import count_tokens
-from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
-
-__all__ = ["build_split", "read_pairs", "split_of", "train_mask"]
+from ise_assets.warehouse import replace_rows, rows_to_arrow, sql
 
 _PAGE = 100
 _OBJECTS = TypeAdapter(list[dict[str, Any]])
@@ -76,15 +74,6 @@ def build_split(run: StageRun, domain: str) -> dict[str, Any]:
             "decontamination_report": str(report.absolute()),
         }
     return figures
-
-
-def read_pairs(warehouse: Warehouse) -> Iterator[PreferencePair]:
-    """All accepted/rejected pairs of all domains, in order of id, for a preference export."""
-    for row in warehouse.stream(sql("train/select_pairs")):
-        for key in ("chosen", "rejected", "tools", "provenance", "redactions"):
-            row[key] = json.loads(row[key])
-        row["provenance"]["redactions_of_rejected"] = row.pop("redactions")
-        yield PreferencePair.model_validate(row)
 
 
 class _Spool:

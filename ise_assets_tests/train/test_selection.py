@@ -16,8 +16,9 @@ from ise_assets.intent.models import content_hash
 from ise_assets.intent.sampler import intent_id
 from ise_assets.settings import Settings, SettingsError, load_settings
 from ise_assets.train.checks import nothing_leaks_across, split_is_by_rule
+from ise_assets.train.export import read_pairs
 from ise_assets.train.selection import is_held_out, near_any, place, select, split_of
-from ise_assets.train.split import build_split, read_pairs
+from ise_assets.train.split import build_split
 from ise_assets_tests.train.world import World, dialogue, ugly_json
 
 GOOD: dict[str, Any] = {

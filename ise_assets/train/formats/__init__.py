@@ -1,18 +1,20 @@
 """Export formats: each a small module behind one interface, so that a new one touches nothing else.
 
-A format opens a writer on a path and is handed examples one by one, in order of id; it keeps no more than a few of them
-in memory and gives the same bytes for the same examples. What a format cannot express it must keep in a field of its
-own or refuse with `FormatError`: nothing is lost in silence.
+A format opens a folder and is handed examples one by one, in order of id; it keeps no more than a few of them in memory and gives the
+same bytes for the same examples. What a format cannot express it must keep in a field of its own or refuse with `FormatError`: nothing
+is lost in silence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from ise_assets.train.models import SFTExample
+from ise_assets.train.models import SPLITS, SFTExample
 
 WriteExample = Callable[[SFTExample], None]
 
@@ -21,14 +23,63 @@ class FormatError(ValueError):
     """An example cannot be written in this format; the message names the example and the reason."""
 
 
-class ExportFormat(Protocol):
-    """One way to put examples into a file."""
+class ExportFormat(ABC):
+    """One way to put examples into files."""
 
-    @property
-    def suffix(self) -> str:
-        """File name ending, with the dot."""
-        ...
+    name: str
+    """What people ask for; the folder of the export."""
+    reader: str
+    """Who reads it, and how: a sentence or two for the folder's README."""
+    mask: str
+    """Whether the reader honours `train_mask`; where it does not, the sentence says "not honoured"."""
 
+    @abstractmethod
+    def open(self, folder: Path) -> AbstractContextManager[WriteExample]:
+        """A function that writes one example below `folder`; all is complete when the context ends without an error."""
+
+
+class FilePerSplit(ExportFormat):
+    """A format with one file for each split; all splits have theirs, also an empty one."""
+
+    suffix: str
+    """File name ending, with the dot."""
+
+    @abstractmethod
     def writer(self, path: Path) -> AbstractContextManager[WriteExample]:
         """A function that writes one example to `path`; the file is complete when the context ends without an error."""
-        ...
+
+    @contextmanager
+    def open(self, folder: Path) -> Iterator[WriteExample]:
+        """Routes each example to the file of its split."""
+        with ExitStack() as stack:
+            writers = {s: stack.enter_context(self.writer(folder / f"{s}{self.suffix}")) for s in SPLITS}
+
+            def write(example: SFTExample) -> None:
+                writers[example.split](example)
+
+            yield write
+
+
+@contextmanager
+def json_lines(path: Path) -> Iterator[Callable[[Any], None]]:
+    """A function that writes one JSON value a line, in UTF-8, with bare newlines."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+
+        def write(value: Any) -> None:
+            file.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+        yield write
+
+
+def arguments_of(call: dict[str, Any]) -> dict[str, Any]:
+    """A call's arguments as an object, for formats that want one.
+
+    Where a model wrote something else, it is kept as `{"_malformed": text}`: the call was answered with an error, and both belong to
+    the record.
+    """
+    text = call["function"]["arguments"]
+    try:
+        arguments = json.loads(text)
+    except (ValueError, RecursionError):
+        return {"_malformed": text}
+    return arguments if isinstance(arguments, dict) else {"_malformed": text}

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ise_assets.train.formats import WriteExample
-from ise_assets.train.models import SFTExample
+from ise_assets.train.formats import FilePerSplit, WriteExample, json_lines
 
 
-class OpenAIJsonl:
+class OpenAIJsonl(FilePerSplit):
     """`messages` keep their keys, order and values; the other columns follow."""
 
+    name = "openai"
+    reader = (
+        "Everything that reads OpenAI's chat format. Tool-call arguments are JSON strings, as the model wrote them."
+    )
+    mask = "not honoured by trainers that know only `messages`: mask by the column `train_mask` yourself"
     suffix = ".jsonl"
 
     @contextmanager
     def writer(self, path: Path) -> Iterator[WriteExample]:
         """Writes lines that end in a bare newline, in UTF-8."""
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-
-            def write(example: SFTExample) -> None:
-                file.write(json.dumps(example.model_dump(mode="json"), ensure_ascii=False) + "\n")
-
-            yield write
+        with json_lines(path) as write:
+            yield lambda example: write(example.model_dump(mode="json"))

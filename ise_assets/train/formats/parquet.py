@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ise_assets.train.formats import FormatError, WriteExample
+from ise_assets.train.formats import FilePerSplit, FormatError, WriteExample
 from ise_assets.train.models import SFTExample
 
 _ROWS_PER_GROUP = 100
@@ -59,9 +59,12 @@ _CALL_KEYS = {"id", "type", "function"}
 _FUNCTION_KEYS = {"name", "arguments"}
 
 
-class Parquet:
+class Parquet(FilePerSplit):
     """Row groups of 100 records, zstd; a message key that has no column goes, as JSON, into that message's `extra`."""
 
+    name = "parquet"
+    reader = "`datasets.load_dataset`, DuckDB, pandas. `tools` and tool-call arguments are JSON strings."
+    mask = "not honoured by trainers that know only `messages`: mask by the column `train_mask` yourself"
     suffix = ".parquet"
 
     @contextmanager
