@@ -266,13 +266,16 @@ def test_the_lock_is_free_after_an_error(warehouse: Warehouse) -> None:
 def test_a_stream_gives_all_rows_while_others_write(warehouse: Warehouse) -> None:
     put(warehouse, kept("file-io", *(f"{number:04}" for number in range(2_500))))
     found = []
-    query = "SELECT intent_id FROM deduped_pool WHERE domain = $domain ORDER BY intent_id"
-    for number, row in enumerate(warehouse.stream(query, {"domain": "file-io"}, page=100)):
+    query = "SELECT intent_id FROM deduped_pool WHERE domain = $domain ORDER BY hash(intent_id)"
+    for number, row in enumerate(warehouse.stream(query, {"domain": "file-io"}, page=100, order="intent_id")):
         if number == 150:
             put(warehouse, kept("multimedia", "later"))  # no connection is held
         found.append(row["intent_id"])
     assert found == [f"{number:04}" for number in range(2_500)]
-    assert [path.name for path in warehouse.path.parent.iterdir() if path.is_dir()] == []
+    assert {path.suffix for path in warehouse.path.parent.iterdir()} == {".duckdb", ".lock"}
+    unordered = [row["intent_id"] for row in warehouse.stream(query, {"domain": "file-io"}, page=7)]
+    assert unordered != found
+    assert sorted(unordered) == found
 
 
 def test_several_answers_come_over_one_connection(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,7 @@ def _swap(part: Path, folder: Path) -> None:
 
 def read_examples(warehouse: Warehouse) -> Iterator[SFTExample]:
     """All records of all domains, in order of id, a page at a time, in one scan of the table."""
-    for row in warehouse.stream(sql("train/select_records"), page=_PAGE):
+    for row in warehouse.stream(sql("train/select_records"), page=_PAGE, order="id"):
         for key in ("messages", "tools", "train_mask", "provenance"):
             row[key] = json.loads(row[key])
         yield SFTExample.model_validate(row)
@@ -169,7 +169,7 @@ def read_examples(warehouse: Warehouse) -> Iterator[SFTExample]:
 
 def read_pairs(warehouse: Warehouse) -> Iterator[PreferencePair]:
     """All accepted/rejected pairs of all domains, in order of id, for a preference export."""
-    for row in warehouse.stream(sql("train/select_pairs")):
+    for row in warehouse.stream(sql("train/select_pairs"), order="id"):
         for key in ("chosen", "rejected", "tools", "provenance", "redactions"):
             row[key] = json.loads(row[key])
         row["provenance"]["redactions_of_rejected"] = row.pop("redactions")

@@ -1,3 +1,2 @@
 SELECT id, dialogue_id, intent_id, domain, split, messages, tools, train_mask, tokens, tokenizer, provenance
-FROM sft_split
-ORDER BY id;
+FROM sft_split;
