@@ -37,7 +37,7 @@ clean: ## remove .venv, caches and build products; keeps data/ and .dagster/, th
 
 .PHONY: test-setup
 test-setup:
-	@.ci/setup browser
+	@.ci/setup browser consumers
 
 # Dagster reads its settings from DAGSTER_HOME only; an edited dagster.yaml is copied again.
 .dagster/dagster.yaml: dagster.yaml

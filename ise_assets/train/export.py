@@ -6,10 +6,13 @@ import fcntl
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from ise_assets.train.card import dataset_card
 from ise_assets.train.formats import ExportFormat, json_lines
@@ -90,18 +93,18 @@ def write_format(
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         part.chmod(0o755)
-        samples = 0
+        samples: Counter[str] = Counter()
         with fmt.open(part) as write:
             for example in read_examples(warehouse):
                 for cut in variant(example):
                     write(cut)
-                    samples += 1
-                told(samples)
-        (part / "README.md").write_text(_readme(warehouse, fmt), encoding="utf-8")
+                    samples[cut.split] += 1
+                told(samples.total())
+        (part / "README.md").write_text(_readme(warehouse, fmt, samples), encoding="utf-8")
         _swap(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return samples
+    return samples.total()
 
 
 def write_pairs(warehouse: Warehouse, folder: Path) -> int:
@@ -139,15 +142,20 @@ def preference(pair: PreferencePair) -> dict[str, Any]:
     }
 
 
-def _readme(warehouse: Warehouse, fmt: ExportFormat) -> str:
-    """The format's own words, then the card; for the Hub the card's head is about its files."""
-    card = dataset_card(warehouse)
-    _, head, body = card.split("---\n", 2)
-    if fmt.name == "huggingface":
-        files = "".join(f"  - split: {split}\n    path: data/{split}-*.parquet\n" for split in SPLITS)
-        kept = head.partition("configs:")[0]
-        return f"---\n{kept}configs:\n- config_name: default\n  data_files:\n{files}---\n{body}"
-    return f"# Format `{fmt.name}`\n\n{fmt.reader}\n\nThe train mask: {fmt.mask}.\n\n{body.lstrip()}"
+def _readme(warehouse: Warehouse, fmt: ExportFormat, samples: Counter[str]) -> str:
+    """The card, about this folder's files and counts, with the format's own words first."""
+    _, head, body = dataset_card(warehouse).split("---\n", 2)
+    about = yaml.safe_load(head)
+    about.pop("dataset_info", None)
+    if fmt.data_files:
+        files = [{"split": s, "path": fmt.data_files.format(split=s)} for s in SPLITS if samples[s]]
+        about["configs"] = [{"config_name": "default", "data_files": files}]
+    else:
+        about.pop("configs", None)
+    yaml_head = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
+    words = f"# Format `{fmt.name}`\n\n{fmt.reader}\n\nThe train mask: {fmt.mask}."
+    counts = ", ".join(f"{split} {samples[split]:,}" for split in SPLITS if samples[split])
+    return f"---\n{yaml_head}---\n{words}\n\nSamples here: {counts or 'none'}.\n\n{body.lstrip()}"
 
 
 def _swap(part: Path, folder: Path) -> None:

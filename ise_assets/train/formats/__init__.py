@@ -32,6 +32,8 @@ class ExportFormat(ABC):
     """Who reads it, and how: a sentence or two for the folder's README."""
     mask: str
     """Whether the reader honours `train_mask`; where it does not, the sentence says "not honoured"."""
+    data_files: str | None = None
+    """Where `datasets.load_dataset` finds a split (`{split}` stands for its name); None where it is not the reader."""
 
     @abstractmethod
     def open(self, folder: Path) -> AbstractContextManager[WriteExample]:
@@ -39,10 +41,12 @@ class ExportFormat(ABC):
 
 
 class FilePerSplit(ExportFormat):
-    """A format with one file for each split; all splits have theirs, also an empty one."""
+    """A format with one file for each split that has records: many readers refuse an empty file."""
 
     suffix: str
     """File name ending, with the dot."""
+    also_empty = False
+    """Whether a split without records has its file, too."""
 
     @abstractmethod
     def writer(self, path: Path) -> AbstractContextManager[WriteExample]:
@@ -51,13 +55,17 @@ class FilePerSplit(ExportFormat):
     @contextmanager
     def open(self, folder: Path) -> Iterator[WriteExample]:
         """Routes each example to the file of its split."""
+        writers: dict[str, WriteExample] = {}
         with ExitStack() as stack:
-            writers = {s: stack.enter_context(self.writer(folder / f"{s}{self.suffix}")) for s in SPLITS}
 
-            def write(example: SFTExample) -> None:
-                writers[example.split](example)
+            def writer(split: str) -> WriteExample:
+                if split not in writers:
+                    writers[split] = stack.enter_context(self.writer(folder / f"{split}{self.suffix}"))
+                return writers[split]
 
-            yield write
+            yield lambda example: writer(example.split)(example)
+            for split in SPLITS if self.also_empty else ():
+                writer(split)
 
 
 @contextmanager

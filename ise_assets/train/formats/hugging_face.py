@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ class HuggingFace(ExportFormat):
     name = "huggingface"
     reader = "`datasets.load_dataset(FOLDER)`, and the Hub's viewer of session traces for the files under `traces/`."
     mask = "not honoured by trainers that know only `messages`: mask by the column `train_mask` yourself"
+    data_files = "data/{split}-*.parquet"
 
     @contextmanager
     def open(self, folder: Path) -> Iterator[WriteExample]:
@@ -27,10 +28,12 @@ class HuggingFace(ExportFormat):
         (folder / "data").mkdir()
         for split in SPLITS:
             (folder / "traces" / split).mkdir(parents=True)
+        shards: dict[str, WriteExample] = {}
         with ExitStack() as stack:
-            shards = {split: stack.enter_context(_shards(folder / "data", split)) for split in SPLITS}
 
             def write(example: SFTExample) -> None:
+                if example.split not in shards:
+                    shards[example.split] = stack.enter_context(_shards(folder / "data", example.split))
                 shards[example.split](example)
                 with json_lines(folder / "traces" / example.split / f"{example.id}.jsonl") as line:
                     for event in trace(example):
@@ -40,7 +43,7 @@ class HuggingFace(ExportFormat):
 
 
 @contextmanager
-def _shards(folder: Path, split: str) -> Iterator[Callable[[SFTExample], None]]:
+def _shards(folder: Path, split: str) -> Iterator[WriteExample]:
     count = 0
     with ExitStack() as stack:
         current = stack.enter_context(Parquet().writer(folder / f"{split}-00000.parquet"))

@@ -17,6 +17,8 @@ class OpenAIJsonl(FilePerSplit):
         "Everything that reads OpenAI's chat format. Tool-call arguments are JSON strings, as the model wrote them."
     )
     mask = "not honoured by trainers that know only `messages`: mask by the column `train_mask` yourself"
+    also_empty = True
+    data_files = "{split}.jsonl"
     suffix = ".jsonl"
 
     @contextmanager

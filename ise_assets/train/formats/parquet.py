@@ -65,6 +65,8 @@ class Parquet(FilePerSplit):
     name = "parquet"
     reader = "`datasets.load_dataset`, DuckDB, pandas. `tools` and tool-call arguments are JSON strings."
     mask = "not honoured by trainers that know only `messages`: mask by the column `train_mask` yourself"
+    also_empty = True
+    data_files = "{split}.parquet"
     suffix = ".parquet"
 
     @contextmanager

@@ -23,6 +23,7 @@ class Tokenized(FilePerSplit):
     name = "tokenized"
     reader = "Any trainer that takes `input_ids` and `labels` (TRL with `skip_prepare_dataset`, transformers' Trainer)."
     mask = "honoured: labels are -100 wherever a message is not trained on"
+    data_files = "{split}.parquet"
     suffix = ".parquet"
 
     def __init__(self, tokenizer: Path) -> None:

@@ -48,6 +48,7 @@ class Trl(FilePerSplit):
         "`assistant_only_loss=True` trains on all of the assistant's words if the chat template marks them with `{% generation %}`; "
         "masks of single messages are not honoured: use the format `tokenized` for those"
     )
+    data_files = "{split}.parquet"
     suffix = ".parquet"
 
     @contextmanager
