@@ -68,7 +68,11 @@ def label(tokenizer: Any, example: SFTExample) -> Labelled:
     encoded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
     ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
     labels = [number if _within(where, spans) else IGNORED for number, where in zip(ids, offsets, strict=True)]
-    return Labelled(ids, labels, [whole[start:end] for start, end in offsets])
+    pieces, shown = [], 0
+    for start, end in offsets:  # tokens of one character all cover it: the first of them shows it
+        pieces.append(whole[max(start, shown) : end])
+        shown = max(shown, end)
+    return Labelled(ids, labels, pieces)
 
 
 def _render(tokenizer: Any, messages: list[dict[str, Any]], tools: list[dict[str, Any]], prompt: bool = False) -> str:

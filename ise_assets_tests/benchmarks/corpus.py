@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ise_assets.execute.stage import replay_domain
@@ -34,19 +35,26 @@ _UNLIKE = {
 }
 
 
-def make_corpus(home: Path, sessions: int) -> StageRun:
-    """A run over a new warehouse with at least so many sessions, replayed and split."""
+def play_sessions(home: Path, domains: Sequence[str], each: int) -> StageRun:
+    """A run over a new warehouse with so many sessions of the scripted teacher in each domain, lived and replayed."""
     register()
     settings = load_settings(home=home, shipped_personas_per_list=20)
     run = StageRun(Warehouse(settings.warehouse_path), settings, "corpus")
     people.take_in(run)
     record_catalog(run)
-    for domain in DOMAINS:
+    for domain in domains:
         write_intents(run, domain)
         keep = f"INSERT INTO deduped_pool BY NAME SELECT id AS intent_id, domain FROM intent_pool WHERE domain = '{domain}'"
-        run.warehouse.write(lambda connection, keep=keep: connection.execute(f"{keep} ORDER BY id LIMIT {REAL}"))
+        run.warehouse.write(lambda connection, keep=keep: connection.execute(f"{keep} ORDER BY id LIMIT {each}"))
         simulate_domain(run, domain)
         replay_domain(run, domain)
+    return run
+
+
+def make_corpus(home: Path, sessions: int) -> StageRun:
+    """A run over a new warehouse with at least so many sessions, replayed and split."""
+    run = play_sessions(home, DOMAINS, REAL)
+    for domain in DOMAINS:
         build_split(run, domain)
     real = int(run.warehouse.scalar("SELECT count(*) FROM simulated_dialogues"))
     copies = -(-sessions // real)

@@ -1,0 +1,62 @@
+"""The end product does what it is for: TRL's trainer takes the export as it is, on a real small model, and learns from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ise_assets.train.export import FORMATS, write_format
+from ise_assets.train.split import build_split
+from ise_assets_tests.benchmarks.corpus import play_sessions
+from ise_assets_tests.train.small_models import load_smollm2, save_smollm2_tokenizer
+
+STEPS = 20
+LENGTH = 1920
+"""Tokens of a sample: tools, system prompt and the first turns. Whole sessions (10,000 and more) are for accelerators."""
+
+
+def test_a_small_model_learns_from_the_export_of_real_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import torch
+    from datasets import load_dataset
+    from transformers import AutoTokenizer
+    from trl import SFTConfig, SFTTrainer
+
+    run = play_sessions(tmp_path / "home", ("file-io",), 6)
+    build_split(run, "file-io")
+    folder = run.settings.exports_dir / "trl"
+    write_format(run.warehouse, FORMATS["trl"], folder)
+    data = load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))["train"]
+    assert len(data) >= 4
+    tokenizer = AutoTokenizer.from_pretrained(str(save_smollm2_tokenizer(tmp_path / "tokenizer", "chatml-tools")))
+    torch.manual_seed(0)
+    trainer = SFTTrainer(
+        model=load_smollm2(),
+        args=SFTConfig(
+            output_dir=str(tmp_path / "run"),
+            assistant_only_loss=True,
+            max_length=LENGTH,
+            max_steps=STEPS,
+            per_device_train_batch_size=1,
+            learning_rate=2e-4,
+            lr_scheduler_type="constant",
+            logging_steps=1,
+            save_strategy="no",
+            report_to=[],
+            use_cpu=True,
+            bf16=True,
+            seed=0,
+        ),
+        train_dataset=data,
+        processing_class=tokenizer,
+    )
+    row = trainer.train_dataset[0]
+    kept = [token for token, mask in zip(row["input_ids"], row["assistant_masks"], strict=True) if mask]
+    assert 0 < len(kept) < len(row["input_ids"])  # the mask reaches the trainer
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert len(losses) == STEPS
+    first, last = sum(losses[:4]) / 4, sum(losses[-4:]) / 4
+    print(f"loss {first:.3f} to {last:.3f} in {STEPS} steps of {LENGTH} tokens")
+    assert last < 0.7 * first
