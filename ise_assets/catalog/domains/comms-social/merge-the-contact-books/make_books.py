@@ -45,8 +45,8 @@ for name, place in zip(names, where):
         tels |= set(numbers)
         addresses.add(mails[0])
         encoded = quopri.encodestring(name.encode()).decode().strip()
-        if len(encoded) > 12:
-            encoded = encoded[:9].rstrip("=") + "=\r\n" + encoded[9:] if "=" not in encoded[6:10] else encoded
+        if len(encoded) > 12 and "=" not in encoded[6:10] and encoded[9] != " ":
+            encoded = encoded[:9] + "=\r\n" + encoded[9:]
         short = quopri.encodestring(f"{given[0]}. {family}".encode()).decode().strip() if place == "both" else encoded
         lines = ["BEGIN:VCARD", "VERSION:2.1", f"FN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:{short}", *(f"TEL;CELL:{written(n)}" for n in numbers),
                  f"EMAIL;INTERNET:{spelled(mails[0])}", "END:VCARD"]  # fmt: skip
