@@ -164,16 +164,26 @@ def show(
     provenance: Annotated[
         bool, typer.Option("--provenance", help="Walk its training record back to the persona list; also by record id.")
     ] = False,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(help="A model's folder: show its training record as that model's tokens, coloured by the mask."),
+    ] = None,
 ) -> None:
     """Print one session readably: who said what, what was called, what came back, what the checks found."""
     from ise_assets.simulate.show import print_session
-    from ise_assets.train.show import print_provenance
+    from ise_assets.train.formats import FormatError
+    from ise_assets.train.show import print_provenance, print_tokens
     from ise_assets.warehouse import Warehouse, WarehouseError
 
-    printed = print_provenance if provenance else print_session
+    warehouse = Warehouse(_settings().warehouse_path)
     try:
-        printed(console, Warehouse(_settings().warehouse_path), dialogue_id)
-    except (LookupError, WarehouseError) as error:
+        if tokens:
+            print_tokens(console, warehouse, dialogue_id, tokens)
+        elif provenance:
+            print_provenance(console, warehouse, dialogue_id)
+        else:
+            print_session(console, warehouse, dialogue_id)
+    except (LookupError, FormatError, WarehouseError) as error:
         _stop(str(error))
 
 

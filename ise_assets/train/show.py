@@ -1,16 +1,20 @@
-"""A record's provenance for the terminal: from the record back to its persona list, a line per step, runs beside them."""
+"""A record for the terminal: its provenance, a line per step back to its persona list; its tokens, coloured by the train mask."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from ise_assets.train.masks import IGNORED, label, load_tokenizer
+from ise_assets.train.models import SFTExample
 from ise_assets.train.provenance import walk_back
-from ise_assets.warehouse import Warehouse
+from ise_assets.warehouse import Warehouse, sql
 
 _GONE = "not in the warehouse any more"
 
@@ -86,3 +90,26 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_shown, value))
     return "unknown" if value is None else str(value)
+
+
+def print_tokens(console: Console, warehouse: Warehouse, identity: str, tokenizer: Path) -> None:
+    """A record (by its id or its dialogue's) as a model sees it: what it is trained on is coloured, the rest is dim.
+
+    Raises:
+        LookupError: no record begins with that id, or several do.
+        FormatError: the folder holds no tokenizer, or its chat template rewrites earlier turns.
+    """
+    if not warehouse.path.exists():
+        raise LookupError(f"{warehouse.path} is not there; run `ise demo` or `ise run` first")
+    rows = warehouse.rows(sql("train/find_example"), {"id": identity})
+    if len(rows) != 1:
+        raise LookupError(f"{'several records begin' if rows else 'no record begins'} with {identity!r}")
+    for key in ("messages", "tools", "train_mask", "provenance"):
+        rows[0][key] = json.loads(rows[0][key])
+    found = label(load_tokenizer(tokenizer), SFTExample.model_validate(rows[0]))
+    text = Text()
+    for piece, wanted in zip(found.pieces, found.labels, strict=True):
+        text.append(piece, style="dim" if wanted == IGNORED else "black on green")
+    console.print(text)
+    trained = sum(wanted != IGNORED for wanted in found.labels)
+    console.print(f"{trained:,} of {len(found.labels):,} tokens are trained on (coloured)", style="bold")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from ise_assets.train.export import read_examples, write_format
 from ise_assets.train.formats import FormatError
@@ -15,6 +18,7 @@ from ise_assets.train.formats.tokenized import Tokenized
 from ise_assets.train.formats.trl import trl_messages
 from ise_assets.train.masks import IGNORED, label, load_tokenizer
 from ise_assets.train.models import SFTExample
+from ise_assets.train.show import print_tokens
 from ise_assets.train.split import build_split
 from ise_assets.train.variants import per_turn
 from ise_assets_tests.train.small_models import save_smollm2_tokenizer, save_trained_tokenizer
@@ -141,6 +145,21 @@ def test_the_export_holds_these_labels(twelve: World, folders: dict[str, Path]) 
         found = label(tokenizer, example)
         assert rows[example.id] == {"id": example.id, "input_ids": found.input_ids, "labels": found.labels}
         assert set(found.labels) > {IGNORED}
+
+
+def test_a_record_is_shown_as_tokens_with_the_trained_ones_coloured(
+    twelve: World, folders: dict[str, Path], example: SFTExample
+) -> None:
+    page = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=10_000)
+    print_tokens(page, twelve.warehouse, example.dialogue_id[:12], folders["headers"])
+    shown = page.file.getvalue()  # type: ignore[attr-defined]
+    coloured = "".join(re.findall(r"\x1b\[30;42m(.*?)\x1b\[0m", shown, re.DOTALL))
+    assert "Yes: plan/r.csv says so.<|eot_id|>" in coloured and "thanks, sure?" not in coloured
+    found = label(load_tokenizer(folders["headers"]), example)
+    trained = sum(wanted != IGNORED for wanted in found.labels)
+    assert f"{trained:,} of {len(found.labels):,} tokens are trained on" in re.sub(r"\x1b\[[\d;]*m", "", shown)
+    with pytest.raises(LookupError, match="no record"):
+        print_tokens(page, twelve.warehouse, "zzz", folders["headers"])
 
 
 def test_a_folder_without_a_tokenizer_or_a_template_is_told(tmp_path: Path, folders: dict[str, Path]) -> None:

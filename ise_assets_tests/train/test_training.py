@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ise_assets.train.export import FORMATS, write_format
+from ise_assets.stage import StageRun
+from ise_assets.train.export import FORMATS, read_examples, write_format
+from ise_assets.train.masks import IGNORED, Labelled, label
 from ise_assets.train.split import build_split
 from ise_assets_tests.benchmarks.corpus import play_sessions
 from ise_assets_tests.train.small_models import load_smollm2, save_smollm2_tokenizer
@@ -14,6 +17,10 @@ from ise_assets_tests.train.small_models import load_smollm2, save_smollm2_token
 STEPS = 20
 LENGTH = 1920
 """Tokens of a sample: tools, system prompt and the first turns. Whole sessions (10,000 and more) are for accelerators."""
+
+
+def labelled(run: StageRun, tokenizer: Any) -> list[Labelled]:
+    return [label(tokenizer, example) for example in read_examples(run.warehouse)]
 
 
 def test_a_small_model_learns_from_the_export_of_real_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,9 +58,11 @@ def test_a_small_model_learns_from_the_export_of_real_sessions(tmp_path: Path, m
         train_dataset=data,
         processing_class=tokenizer,
     )
-    row = trainer.train_dataset[0]
-    kept = [token for token, mask in zip(row["input_ids"], row["assistant_masks"], strict=True) if mask]
-    assert 0 < len(kept) < len(row["input_ids"])  # the mask reaches the trainer
+    # what the trainer will compute the loss on is what our labels say, token by token
+    ours = {tuple(found.input_ids[:LENGTH]): found.labels[:LENGTH] for found in labelled(run, tokenizer)}
+    assert len(trainer.train_dataset) >= 4
+    for row in trainer.train_dataset:
+        assert ours[tuple(row["input_ids"])] == row["labels"] and set(row["labels"]) > {IGNORED}
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     assert len(losses) == STEPS
