@@ -281,6 +281,34 @@ def catalog_check(
     raise typer.Exit(main([*(names or []), "--seeds", str(seeds), "--compositions", str(count)]))
 
 
+@catalog_app.command("export")
+def catalog_export(
+    names: Annotated[list[str] | None, typer.Argument(help="Scenarios; all by default.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many draws of the parameters: a task each.")] = 1,
+    to: Annotated[Path | None, typer.Option(show_default="HOME/exports/harbor-tasks", help="Folder.")] = None,
+) -> None:
+    """Scenarios as Harbor task directories, each lived through once in a workspace: for evaluation and RL."""
+    import asyncio
+
+    from ise_assets.execute.models import WorkspaceError
+    from ise_assets.execute.workspace import open_backend
+    from ise_assets.intent.catalog import load_catalog
+    from ise_assets.train.harbor.tasks import export_tasks
+
+    settings = _settings()
+    catalog = load_catalog()
+    if unknown := [name for name in names or () if name not in catalog]:
+        _stop(f"no such scenario: {', '.join(unknown)}")
+    _require_workspace(settings)
+    folder = (to or settings.exports_dir / "harbor-tasks").absolute()
+    instances = [(catalog[name], seed) for name in names or catalog for seed in range(seeds)]
+    try:
+        asyncio.run(export_tasks(instances, folder, open_backend(settings.workspace_backend), settings))
+    except WorkspaceError as error:
+        _stop(str(error), 1)
+    _say(f"{len(instances)} tasks in {folder}")
+
+
 def _settings() -> Settings:
     try:
         return load_settings()

@@ -27,7 +27,8 @@ class CheckerError(WorkspaceError):
 
 
 @cache
-def _checker_source() -> str:
+def checker_source() -> str:
+    """The checker's Python, to which a call of its `main` is appended."""
     return (Path(__file__).with_name("checker.py")).read_text(encoding="utf-8")
 
 
@@ -49,10 +50,29 @@ async def run_checks(
     Raises:
         CheckerError: the checker gave no proper answer.
     """
+    settled = settled_checks(intent, truths)
+    seen = iter(await _inside(workspace, checker_items(intent, tasks, truths, baseline)))
+    return [
+        _reply(entry, check["reply"], replies) if kind_of(check) == "reply" else _result(entry, check, next(seen))
+        for entry, check in zip(intent.acceptance, settled, strict=True)
+    ]
+
+
+def settled_checks(intent: Intent, truths: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The checks of `intent.acceptance`, in order, with the truths put in."""
+    return [settle(entry["check"], truths[str(entry["task_index"])]) for entry in intent.acceptance]
+
+
+def checker_items(
+    intent: Intent,
+    tasks: Mapping[str, Task],
+    truths: Mapping[str, Mapping[str, Any]],
+    baseline: Sequence[CheckResult] | None,
+) -> list[dict[str, Any]]:
+    """What the checker is asked: everything but the checks of kind `reply`, in order; arguments as those of `run_checks`."""
     before = {result.name: result.baseline for result in baseline or ()}
-    settled = [settle(entry["check"], truths[str(entry["task_index"])]) for entry in intent.acceptance]
     items: list[dict[str, Any]] = []
-    for entry, check in zip(intent.acceptance, settled, strict=True):
+    for entry, check in zip(intent.acceptance, settled_checks(intent, truths), strict=True):
         kind = kind_of(check)
         if kind == "reply":
             continue
@@ -66,11 +86,7 @@ async def run_checks(
                 "TRUTH": json.dumps(truths[str(index)]),
             }
         items.append(item)
-    seen = iter(await _inside(workspace, items))
-    return [
-        _reply(entry, check["reply"], replies) if kind_of(check) == "reply" else _result(entry, check, next(seen))
-        for entry, check in zip(intent.acceptance, settled, strict=True)
-    ]
+    return items
 
 
 def spoken(messages: Sequence[Mapping[str, Any]], turns: Mapping[str, Sequence[int]]) -> dict[str, str]:
@@ -100,7 +116,7 @@ def kind_of(check: Mapping[str, Any]) -> str:
 async def _inside(workspace: Workspace, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not items:
         return []
-    source = f"{_checker_source()}\n\nmain(json.loads({json.dumps(items)!r}))\n"
+    source = f"{checker_source()}\n\nmain(json.loads({json.dumps(items)!r}))\n"
     result = await workspace.run_python(source, timeout_s=CHECKS_TIMEOUT_S)
     try:
         answers = json.loads(result.stdout)

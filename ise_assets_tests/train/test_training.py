@@ -15,8 +15,8 @@ from ise_assets_tests.benchmarks.corpus import play_sessions
 from ise_assets_tests.train.small_models import load_smollm2, save_smollm2_tokenizer
 
 STEPS = 20
-LENGTH = 1920
-"""Tokens of a sample: tools, system prompt and the first turns. Whole sessions (10,000 and more) are for accelerators."""
+LENGTH = 512
+"""Tokens of a sample, the last ones of a session. Whole sessions (10,000 and more) are for accelerators."""
 
 
 def labelled(run: StageRun, tokenizer: Any) -> list[Labelled]:
@@ -44,6 +44,7 @@ def test_a_small_model_learns_from_the_export_of_real_sessions(tmp_path: Path, m
             output_dir=str(tmp_path / "run"),
             assistant_only_loss=True,
             max_length=LENGTH,
+            truncation_mode="keep_end",
             max_steps=STEPS,
             per_device_train_batch_size=1,
             learning_rate=2e-4,
@@ -59,7 +60,7 @@ def test_a_small_model_learns_from_the_export_of_real_sessions(tmp_path: Path, m
         processing_class=tokenizer,
     )
     # what the trainer will compute the loss on is what our labels say, token by token
-    ours = {tuple(found.input_ids[:LENGTH]): found.labels[:LENGTH] for found in labelled(run, tokenizer)}
+    ours = {tuple(found.input_ids[-LENGTH:]): found.labels[-LENGTH:] for found in labelled(run, tokenizer)}
     assert len(trainer.train_dataset) >= 4
     for row in trainer.train_dataset:
         assert ours[tuple(row["input_ids"])] == row["labels"] and set(row["labels"]) > {IGNORED}

@@ -1,0 +1,1 @@
+"""Scenarios as Harbor task directories: environments for evaluation and reinforcement learning."""
