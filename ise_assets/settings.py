@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     sft_cap_tool: int = Field(default=0, ge=0, description="Records per tool called and split; 0 means no cap.")
     sft_min_tokens: int = Field(default=0, ge=0, description="Shorter records are dropped.")
     sft_max_tokens: int = Field(default=0, ge=0, description="Longer records are dropped; 0 means no limit.")
+    sft_train_failed_calls: bool = Field(
+        default=True, description="Train on calls that failed and were recovered from; else the recovery alone."
+    )
+    sft_train_after_unlabelled: bool = Field(
+        default=True, description="Train on what the agent wrote right after an error that was labelled ok."
+    )
     sft_tokenizer: str = Field(
         default="tiktoken/cl100k_base", description="What counts tokens: this one, or the path of a tokenizer.json."
     )

@@ -61,7 +61,8 @@ async def fetch(url: str, timeout_s: float) -> dict[str, Any]:
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(resolver=Public(), use_dns_cache=False),
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
-                headers={"User-Agent": "agent"},
+                headers={"User-Agent": "agent", "Accept-Encoding": "identity"},
+                auto_decompress=False,  # a small answer must not become a large one here
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
             ) as session,

@@ -12,7 +12,7 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,9 +36,33 @@ _PAGE = 100
 _OBJECTS = TypeAdapter(list[dict[str, Any]])
 
 
-def train_mask(messages: Sequence[dict[str, Any]]) -> list[Literal[0, 1]]:
-    """1 for each assistant message, 0 for what the others said."""
-    return [1 if message.get("role") == "assistant" else 0 for message in messages]
+def train_mask(messages: Sequence[dict[str, Any]], untrained: Collection[int] = ()) -> list[Literal[0, 1]]:
+    """1 for each assistant message whose index is not `untrained`, 0 for it and for what the others said."""
+    return [
+        1 if message.get("role") == "assistant" and index not in untrained else 0
+        for index, message in enumerate(messages)
+    ]
+
+
+def untrained_messages(
+    messages: Sequence[dict[str, Any]], failed: Collection[str], unlabelled: Collection[str]
+) -> list[int]:
+    """Assistant messages that a policy leaves out of the loss, by index.
+
+    Args:
+        failed: ids of calls not to be learned; a message is left out when all of its calls are among them.
+        unlabelled: ids of calls whose error was not labelled; the message that comes next was written by a misled agent.
+    """
+    left_out, misled = [], False
+    for index, message in enumerate(messages):
+        if message["role"] == "tool":
+            misled = misled or message["tool_call_id"] in unlabelled
+        elif message["role"] == "assistant":
+            called = [call["id"] for call in message.get("tool_calls") or []]
+            if misled or (called and all(identity in failed for identity in called)):
+                left_out.append(index)
+            misled = False
+    return left_out
 
 
 def build_split(run: StageRun, domain: str) -> dict[str, Any]:
@@ -257,6 +281,12 @@ class _Built:
         provenance = provenance_of(
             candidate, self.run.settings, self.scenarios, messages, body["tools"] or "", redactions, self.against
         )
+        settings = self.run.settings
+        failed = () if settings.sft_train_failed_calls else body["recovered_failures"] or ()
+        unlabelled = () if settings.sft_train_after_unlabelled else body["unlabelled_errors"] or ()
+        untrained = untrained_messages(messages, failed, unlabelled)
+        if untrained:
+            provenance["untrained"] = untrained
         return SFTExample(
             id=_record_id(candidate["dialogue_id"]),
             dialogue_id=candidate["dialogue_id"],
@@ -265,7 +295,7 @@ class _Built:
             split=candidate["split"],
             messages=messages,
             tools=_OBJECTS.validate_json(body["tools"] or ""),
-            train_mask=train_mask(messages),
+            train_mask=train_mask(messages, untrained),
             tokens=0,
             tokenizer=self.run.settings.sft_tokenizer,
             provenance={**provenance, "runs": {**provenance["runs"], "sft_split": self.run.run_id}},

@@ -29,11 +29,11 @@ def need(name: str) -> Path:
 
 
 def llama_factory() -> Any:
-    """Its module of converters; the package's own `__init__` would load trainers."""
+    """Its modules of converters, of `dataset_info.json` and of formatters; the package's own `__init__` would load trainers."""
     folder = need("llamafactory")
     for name in ("llamafactory", "llamafactory.data", "llamafactory.extras"):
         if name not in sys.modules:
             module = types.ModuleType(name)
             module.__path__ = [str(folder.joinpath(*name.split(".")))]
             sys.modules[name] = module
-    return importlib.import_module("llamafactory.data.converter"), importlib.import_module("llamafactory.data.parser")
+    return [importlib.import_module(f"llamafactory.data.{name}") for name in ("converter", "parser", "formatter")]

@@ -12,7 +12,7 @@ import pytest
 
 from ise_assets.train.export import FORMATS, read_examples, write_format, write_pairs
 from ise_assets.train.formats import FormatError
-from ise_assets.train.formats.llama_factory import BETWEEN_ANSWERS
+from ise_assets.train.formats.llama_factory import JOINT
 from ise_assets.train.models import SPLITS, SFTExample
 from ise_assets.train.split import build_split
 from ise_assets.train.variants import VARIANTS, per_turn, single_turn
@@ -110,48 +110,60 @@ def test_datasets_reads_the_hub_folder_as_it_is(filled: World, examples: list[SF
 
 
 @pytest.mark.parametrize("layout", ["openai", "sharegpt"])
-def test_llama_factorys_converter_keeps_every_record(
+def test_llama_factorys_converter_and_formatter_keep_every_record(
     filled: World, examples: list[SFTExample], tmp_path: Path, layout: str
 ) -> None:
     from datasets import load_dataset
 
-    converter, parser = llama_factory()
+    converter, parser, formatter = llama_factory()
     folder = written(filled, "llamafactory")
+    shown = formatter.FunctionFormatter(slots=["{{content}}"], tool_format="qwen")
     converted = {}
-    for split in SPLITS:
-        path = folder / f"{layout}_{split}.jsonl"
-        if not path.read_text():
+    for name in json.loads((folder / "dataset_info.json").read_text()):
+        if not name.startswith(f"ise_{layout}"):
             continue
-        (attributes,) = parser.get_dataset_list([f"ise_{layout}_{split}"], str(folder))
+        (attributes,) = parser.get_dataset_list([name], str(folder))
         convert = converter.get_dataset_converter(layout, attributes, SimpleNamespace(media_dir=str(folder)))
-        for row in load_dataset("json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache")):
-            converted[row["id"]] = (convert(row), row)
+        path = str(folder / attributes.dataset_name)
+        for row in load_dataset("json", data_files=path, split="train", cache_dir=str(tmp_path / "cache")):
+            converted[row["id"]] = convert(row)
     assert converted.keys() == by_id(examples).keys()
     for identity, example in by_id(examples).items():
-        found, row = converted[identity]
+        found = converted[identity]
         turns = [*found["_prompt"], *found["_response"]]
         assert turns and len(found["_response"]) == 1  # not skipped
         assert found["_system"].rstrip("\n") == example.messages[0]["content"]
-        assert [tool["name"] for tool in json.loads(found["_tools"])] == [t["function"]["name"] for t in example.tools]
-        assert [turn["content"] for turn in turns] == list(_as_llama_factory(example))
-        beside = [m["content"] for m in example.messages if m.get("tool_calls") and m.get("content")]
-        assert [kept["text"] for kept in row["beside_calls"]] == beside
+        assert json.loads(found["_tools"]) == example.tools
+        wanted = list(_as_llama_factory(example))
+        assert [turn["role"] for turn in turns] == [role for role, _, _ in wanted]
+        for turn, (role, text, calls) in zip(turns, wanted, strict=True):
+            if role != "function":
+                assert turn["content"] == text
+                continue
+            (said,) = shown.apply(
+                content=turn["content"],
+                thought_words=("<think>\n", "\n</think>\n\n"),
+                tool_call_words=("<tool_call>", "</tool_call>"),
+            )
+            assert said.startswith(text)  # what the agent said beside its calls is not lost
+            read = [json.loads(part.partition("\n</tool_call>")[0]) for part in said.split("<tool_call>\n")[1:]]
+            assert read == calls  # as objects, neither quoted twice nor with other rows' keys
 
 
-def _as_llama_factory(example: SFTExample) -> Iterator[str]:
+def _as_llama_factory(example: SFTExample) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    """(role, text, calls) of each turn that its trainer should see."""
     answers: list[str] = []
     for message in [*example.messages[1:], {"role": "end"}]:
         if message["role"] == "tool":
             answers.append(message["content"])
             continue
         if answers:
-            yield BETWEEN_ANSWERS.join(answers)
+            yield "observation", JOINT.join(answers), []
             answers = []
-        if message.get("tool_calls"):
-            functions = [{k: c["function"][k] for k in ("name", "arguments")} for c in message["tool_calls"]]
-            yield json.dumps(functions, ensure_ascii=False)
-        elif message["role"] != "end":
-            yield message["content"]
+        functions = [call["function"] for call in message.get("tool_calls") or []]
+        calls = [{"name": f["name"], "arguments": json.loads(f["arguments"])} for f in functions]
+        if message["role"] != "end":
+            yield "function" if calls else message["role"], message.get("content") or "", calls
 
 
 def test_what_llama_factory_would_skip_is_refused_and_the_old_export_stays(filled: World) -> None:
@@ -167,7 +179,7 @@ def test_what_llama_factory_would_skip_is_refused_and_the_old_export_stays(fille
             [json.dumps(twice), json.dumps(mask), row["id"]],
         )
     )
-    with pytest.raises(FormatError, match=f"{row['id']}: LLaMA-Factory would skip it"):
+    with pytest.raises(FormatError, match=f"{row['id']} for LLaMA-Factory: requests and answers must alternate"):
         written(filled, "llamafactory")
     assert sorted(path.name for path in folder.iterdir()) == before
 

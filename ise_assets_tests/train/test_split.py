@@ -16,6 +16,7 @@ from ise_assets.train.checks import records_are_verbatim
 from ise_assets.train.models import SPLITS
 from ise_assets.train.selection import split_of
 from ise_assets.train.split import build_split, train_mask
+from ise_assets.warehouse import sql
 from ise_assets_tests.train.world import LIST_SHA256, World, dialogue, ugly_json
 
 PERCENT = (90, 5, 5)
@@ -239,3 +240,38 @@ def test_domain_without_sessions_gives_an_empty_export(world: World, exported: C
     summary = build_split(world.run(), "multimedia")
     assert (summary["records"], summary["tokens_mean"], summary["exported"]) == (0, 0.0, 0)
     assert set(exported()) == {"README.md"} | {f"{s}.{e}" for s in SPLITS for e in ("jsonl", "parquet")}
+
+
+SPANS = json.dumps(
+    [
+        {"id": "r1", "failed_call": 0, "recovered_call": 2, "how": "changed_arguments"},
+        {"id": "r2", "failed_call": 1, "recovered_call": None, "how": "gave_up"},
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "left_out"),
+    [
+        ({}, []),
+        ({"sft_train_failed_calls": False}, [2]),
+        ({"sft_train_after_unlabelled": False}, [7]),
+        ({"sft_train_failed_calls": False, "sft_train_after_unlabelled": False}, [2, 7]),
+    ],
+    ids=["everything", "no failed calls", "nothing after an unlabelled error", "neither"],
+)
+def test_policies_of_the_mask(world: World, policy: dict[str, bool], left_out: list[int]) -> None:
+    """The failed read is call 0, in message 2; of the two calls at once in message 4 one is said to have failed unlabelled."""
+    identity = world.session("Ada")
+    world.execute(f"UPDATE executed_traces SET recovery_spans = '{SPANS}'")
+    world.execute("UPDATE tool_calls SET tool_call_id = 'call_' || (call_index + 1)")
+    world.execute("UPDATE tool_calls SET failure_class = 'other' WHERE call_index = 2")
+    build_split(world.run(**policy), "file-io")
+    (row,) = world.warehouse.rows("SELECT messages, train_mask, provenance FROM sft_split")
+    messages, mask = json.loads(row["messages"]), json.loads(row["train_mask"])
+    wanted = [i for i, m in enumerate(messages) if m["role"] == "assistant" and i not in left_out]
+    assert [i for i, bit in enumerate(mask) if bit] == wanted
+    assert json.loads(row["provenance"]).get("untrained", []) == left_out
+    assert world.warehouse.rows(sql("checks/masks_beside_assistant"), {"domain": "file-io"}) == [], identity
+    world.execute("UPDATE sft_split SET train_mask = '[1]'")
+    assert len(world.warehouse.rows(sql("checks/masks_beside_assistant"), {"domain": "file-io"})) == 1
