@@ -38,6 +38,7 @@ HEADINGS = dict(zip(DOMAIN_ASSETS, ("intents", "vectors", "kept", "report", "ses
 DEMO_PERSONAS_PER_LIST = 20
 _PROJECT_FILES = ("workspace.yaml", "dagster.yaml")
 _PROBLEMS_SHOWN = 5
+_ROWS_SHOWN, _CELL_SHOWN = 50, 200
 _INTERRUPTED = 130
 _PROCESS_TAG = "ise/process"
 
@@ -138,6 +139,45 @@ def view(
 
     console.print(f"Sessions at [bold]http://{host}:{port}[/]; Ctrl-C ends it.")
     serve(Warehouse(_settings().warehouse_path), host, port)
+
+
+@app.command("sql")
+def query(
+    statement: Annotated[
+        str, typer.Argument(help="A query, like: SELECT domain, count(*) FROM sft_split GROUP BY ALL")
+    ],
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, all rows and whole values, instead of a table.")
+    ] = False,
+) -> None:
+    """Ask the warehouse something, while runs go on. It only reads."""
+    import duckdb
+
+    from ise_assets.warehouse import Warehouse, WarehouseError
+
+    warehouse = Warehouse(_settings().warehouse_path)
+    if not warehouse.path.exists():
+        _stop(f"{warehouse.path} is not there; run `ise demo` or `ise run` first")
+    try:
+        found = warehouse.table(statement)
+    except (duckdb.Error, WarehouseError) as error:
+        _stop(str(error), 1)
+    if csv:
+        import pyarrow.csv
+
+        pyarrow.csv.write_csv(found, sys.stdout.buffer)
+        return
+    table = Table(*found.column_names, box=box.SIMPLE)
+    for row in found.slice(0, _ROWS_SHOWN).to_pylist():
+        table.add_row(*(escape(_cell(value)) for value in row.values()))
+    console.print(table)
+    if found.num_rows > _ROWS_SHOWN:
+        console.print(f"{found.num_rows - _ROWS_SHOWN:,} more rows; --csv prints all", style="dim")
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= _CELL_SHOWN else text[: _CELL_SHOWN - 3] + "..."
 
 
 @app.command()

@@ -282,3 +282,24 @@ def test_help_is_the_manual() -> None:
 def test_a_cold_start_works_like_the_warm_ones(home: Home) -> None:
     run = cold(home, ["run", "--domains", "cooking"])
     assert "unknown domain cooking" in complaint(run)
+
+
+def test_the_warehouse_can_be_asked_and_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISE_HOME", str(tmp_path))
+    monkeypatch.delenv("ISE_WAREHOUSE", raising=False)
+
+    def ask(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(cli.app, ["sql", *arguments])
+        return done.exit_code, done.output
+
+    assert ask("SELECT 1")[0] == 2  # nothing was run yet
+    warehouse = Warehouse(tmp_path / "ise.duckdb")
+    rows = "INSERT INTO deduped_pool BY NAME SELECT '[red]' || n AS intent_id, 'file-io' AS domain FROM range(60) r(n)"
+    warehouse.write(lambda connection: connection.execute(rows))
+    code, text = ask("SELECT intent_id FROM deduped_pool ORDER BY intent_id")
+    assert code == 0 and "[red]0" in text and "10 more rows" in text
+    code, text = ask("SELECT domain, count(*) AS n FROM deduped_pool GROUP BY ALL", "--csv")
+    assert code == 0 and text == '"domain","n"\n"file-io",60\n'
+    for statement in ("DELETE FROM deduped_pool", "SELECT nonsense", "DROP TABLE deduped_pool"):
+        assert ask(statement)[0] == 1, statement
+    assert warehouse.scalar("SELECT count(*) FROM deduped_pool") == 60
