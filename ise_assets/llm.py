@@ -214,6 +214,22 @@ def _check_model(variable: str, model: str, environ: Mapping[str, str]) -> None:
         )
 
 
+class Pace:
+    """Spreads calls evenly, at most `per_minute` of them in a minute; 0 lets all through at once."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._every_s = 60 / per_minute if per_minute else 0.0
+        self._free_at = 0.0
+
+    async def turn(self) -> None:
+        """Returns when the caller may go; callers go in the order in which they came."""
+        now = time.monotonic()
+        at = max(now, self._free_at)
+        self._free_at = at + self._every_s
+        if at > now:
+            await asyncio.sleep(at - now)
+
+
 async def complete(
     *,
     role: str,

@@ -40,6 +40,17 @@ class Settings(BaseSettings):
     user_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that plays the user.")
     agent_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that plays the agent.")
     model_timeout_s: float = Field(default=120.0, gt=0, description="Seconds one model call may take.")
+    intent_rewrites: int = Field(
+        default=2,
+        ge=0,
+        description="Times an unusable utterance is asked for again; then the scripted writer stands in.",
+    )
+    max_concurrent_writers: int = Field(default=16, ge=1, le=1024, description="Utterances asked for at once.")
+    max_writer_calls_per_minute: int = Field(
+        default=0,
+        ge=0,
+        description="Utterances asked for in a minute, under a provider's rate limit; 0 means no limit.",
+    )
     model_retries: int = Field(default=4, ge=0, description="Retries of a failed model call (Retry-After honoured).")
     allow_paid_automation: bool = Field(
         default=False, description="Let automation (not only people) start runs that call paid models."

@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from ise_assets import llm
-from ise_assets.llm import Ledger, ModelError, ModelUnavailable, check_models, close_clients, complete
+from ise_assets.llm import Ledger, ModelError, ModelUnavailable, Pace, check_models, close_clients, complete
 from ise_assets.settings import SettingsError, load_settings
 from ise_assets.simulate.scripted import provider
 
@@ -330,3 +330,22 @@ def test_models_are_checked_before_any_work(
         with pytest.raises(SettingsError) as caught:
             check_models(settings)
         assert message in str(caught.value)
+
+
+def test_a_pace_spreads_calls_and_lets_them_through_in_order() -> None:
+    async def went(pace: Pace, count: int) -> tuple[list[int], float]:
+        order: list[int] = []
+
+        async def one(number: int) -> None:
+            await pace.turn()
+            order.append(number)
+
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for number in range(count):
+                group.create_task(one(number))
+        return order, time.monotonic() - began
+
+    order, took = asyncio.run(went(Pace(1_200), 6))
+    assert order == list(range(6)) and took >= 5 * 0.05
+    assert asyncio.run(went(Pace(0), 6))[1] < 0.05

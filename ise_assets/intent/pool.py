@@ -18,15 +18,14 @@ from ise_assets.intent.models import Intent, Persona, Register, Task, TaskInstan
 from ise_assets.intent.personas import load_personas, register_of
 from ise_assets.intent.sampler import SAMPLER_VERSION, Frame, instantiate, sample_frame, sample_tasks
 from ise_assets.intent.template import context_of, render
-from ise_assets.intent.writer import Brief, compose, write_utterance
+from ise_assets.intent.writer import Brief, compose, stand_in, write_utterance
 from ise_assets.journal import Journal
-from ise_assets.llm import Ledger, ModelFailure, close_clients
+from ise_assets.llm import Ledger, ModelFailure, Pace, close_clients
 from ise_assets.settings import SCRIPTED_MODEL
 from ise_assets.stage import StageRun
 from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
-INTENT_VERSION = 1
-_WRITERS_AT_ONCE = 16
+INTENT_VERSION = 2
 _CHUNK = 500
 _SAMPLES = 5
 
@@ -138,7 +137,7 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
     personas = load_personas(warehouse)
     catalog = load_catalog()
     deadline = time.monotonic() + 60 * settings.max_minutes_per_run if settings.max_minutes_per_run else float("inf")
-    tally = _Tally()
+    tally, pace = _Tally(), Pace(settings.max_writer_calls_per_minute)
     with Journal(settings.journals_dir / "intent_pool" / f"{domain}.sqlite") as journal:
         finished = dict(journal.items())  # read first: from here on no other run writes this domain
         taken, known = set(), set()
@@ -153,7 +152,7 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
             plans = [plan_intent(frame, persona, catalog) for frame, persona in missing[start : start + _CHUNK]]
             calls: list[dict[str, Any]] = []
             try:
-                asyncio.run(_write(run, plans, finished, calls, journal, len(missing), start))
+                asyncio.run(_write(run, plans, finished, calls, journal, pace, len(missing), start))
             finally:
                 written = [plan for plan in plans if plan.frame.intent_id in finished]
                 bodies = [finished.pop(plan.frame.intent_id) for plan in written]
@@ -223,6 +222,7 @@ async def _write(
     finished: dict[str, dict[str, Any]],
     calls: list[dict[str, Any]],
     journal: Journal,
+    pace: Pace,
     total: int,
     before: int,
 ) -> None:
@@ -230,7 +230,7 @@ async def _write(
 
     After the first failure nothing new is asked; what is under way may end, it is paid for.
     """
-    gate = asyncio.Semaphore(_WRITERS_AT_ONCE)
+    gate = asyncio.Semaphore(run.settings.max_concurrent_writers)
     failures: list[Exception] = []
     done = before
 
@@ -243,7 +243,7 @@ async def _write(
                     return
                 ledger = Ledger()
                 try:
-                    written = await write_utterance(plan.brief, identity, identity, run.settings, ledger)
+                    written = await write_utterance(plan.brief, identity, identity, run.settings, ledger, pace)
                 except ModelFailure as error:
                     failures.append(error)
                     calls.extend(_ledger_rows(run, plan, ledger))
@@ -280,12 +280,12 @@ def _intents(
 ) -> Iterator[Intent]:
     """The whole intents; an utterance that is taken is worded again by the scripted writer."""
     for plan, body in zip(plans, bodies, strict=True):
-        text, variant = body["text"], 0
+        text, writer, variant = body["text"], body["writer_model"], 0
         while text in taken:
             variant += 1
-            text = compose(plan.brief, f"{plan.frame.intent_id} {variant}")
+            text, writer = compose(plan.brief, f"{plan.frame.intent_id} {variant}"), stand_in(body["writer_model"])
         taken.add(text)
-        intent = build_intent(plan, text, body["writer_model"])
+        intent = build_intent(plan, text, writer)
         tally.add(intent)
         yield intent
 

@@ -16,126 +16,39 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from ise_assets.intent.models import Persona, Register
-from ise_assets.llm import Ledger, complete
+from ise_assets.intent.voices import first_name, lower_first, slots_of, speaks_for_itself, voices, with_article
+from ise_assets.llm import Ledger, ModelError, Pace, complete
 from ise_assets.settings import SCRIPTED_MODEL, Settings
 
+MIN_UTTERANCE_CHARS = 20
 MAX_UTTERANCE_CHARS = 1_200
-_ATTEMPTS = 3
+_TOLD, _TOLD_AFTERWARDS = 0.64, 0.22
+"""Shares of texts that begin with the person's situation, and that end with it; the rest begins with who they are."""
+_BRIDGED = 0.75
+_FURTHER = 0.35
+_MINDED = 0.2
+_SIGNED: dict[Register, float] = {"terse": 0.06, "plain": 0.12, "chatty": 0.12, "formal": 0.25}
+_SMALL_LETTERS = 0.5
+"""Share of terse people who begin their sentences with small letters."""
+
 _ASSISTANT_VOICE = re.compile(
-    r"\b(as an ai|how can i (help|assist)|i can help you|let me know if you (need|would)|i'd be happy to|certainly!)",
+    r"\b(as an ai|language model|how (can|may) i (help|assist)|i can help you|let me know if you (need|would)"
+    r"|i'd be happy to|i'(ve| have) gone ahead)\b|^(sure|certainly|of course|absolutely|here is (the|an) utterance)\b[,!:]",
     re.I,
 )
-_PATH = re.compile(r"(?<![\w/])~?/[\w.@+/-]*[\w]")
-
-_OPENINGS: dict[Register, tuple[str, ...]] = {
-    "terse": (
-        "",
-        "",
-        "need this today:",
-        "quick one.",
-        "ok.",
-        "new batch.",
-        "back at it.",
-        "two minutes?",
-        "on my list:",
-    ),
-    "plain": (
-        "Hello.",
-        "Hi.",
-        "Morning.",
-        "I have some work for you.",
-        "Could use a hand here.",
-        "Something has come up.",
-        "Here is what is on my desk.",
-        "I am a bit behind on this.",
-        "Let's get these done.",
-    ),
-    "chatty": (
-        "Hey there! Hope your day is going better than mine so far.",
-        "Hi hi, me again with a small pile of things.",
-        "So, it has been one of those weeks and I could really use you.",
-        "Good news, I finally have time to sort this out, and bad news, I need you for it.",
-        "Okay so I have been putting this off for ages.",
-        "Hey, do you have a moment? Well, you always do, lucky me.",
-        "Right, coffee is here, let's do this!",
-        "Hello! I promised the others this would be sorted, so here we go.",
-    ),
-    "formal": (
-        "Good morning.",
-        "Good afternoon.",
-        "I should be grateful for your assistance.",
-        "Please find below what I require.",
-        "I am writing regarding several items that need attention.",
-        "May I ask you to take care of the following.",
-        "Thank you in advance for your care with this.",
-    ),
-}
-_WHO: dict[Register, tuple[str, ...]] = {
-    "terse": ("", "", "{role} here.", "for {industry_short} stuff."),
-    "plain": ("", "I work as {role_article}.", "{context}", "This is for my work in {industry_short}."),
-    "chatty": (
-        "{context} You can imagine.",
-        "I'm {role_article}, so bear with me.",
-        "For background: {context_inner}",
-        "As {role_article} I really should not be this late with it.",
-    ),
-    "formal": (
-        "I am {role_article} in {industry_short}.",
-        "For context: {context_inner}",
-        "My name is {name}; I work as {role_article}.",
-        "{context}",
-    ),
-}
-_PLANS: dict[Register, tuple[str, ...]] = {
-    "terse": ("{aims}.", "todo: {aims}.", "want: {aims}.", "plan: {aims}."),
-    "plain": (
-        "I need to {aims}.",
-        "What has to happen: {aims}.",
-        "On the list are these: {aims}.",
-        "The goal is to {aims}.",
-    ),
-    "chatty": (
-        "The idea is to {aims}, all in one go if we can.",
-        "Basically I want to {aims}.",
-        "What I'm hoping is that together we {aims}.",
-        "By the end of it I'd love to {aims}.",
-    ),
-    "formal": (
-        "The matters at hand are to {aims}.",
-        "I would ask you to {aims}.",
-        "It is necessary to {aims}.",
-        "My request is to {aims}.",
-    ),
-}
-_CARE: dict[Register, tuple[str, ...]] = {
-    "terse": ("", "", "don't break anything.", "no surprises pls.", "one at a time."),
-    "plain": (
-        "",
-        "Leave everything else as it is.",
-        "One thing after the other.",
-        "Please tell me what you find as you go.",
-        "I'd rather have it right than fast.",
-    ),
-    "chatty": (
-        "",
-        "No rush, but please be careful with my files, I only have the one copy.",
-        "One thing at a time, otherwise I lose track!",
-        "And shout if something looks odd, it usually does.",
-    ),
-    "formal": (
-        "",
-        "Kindly leave unrelated files untouched.",
-        "I would appreciate a brief account of each step.",
-        "Please proceed item by item.",
-        "Accuracy matters more than speed.",
-    ),
-}
-_FIRST: dict[Register, tuple[str, ...]] = {
-    "terse": ("first: {ask}", "start: {ask}", "{ask}", "1st, {ask}"),
-    "plain": ("First: {ask}", "Let's start here: {ask}", "{ask}", "To begin with: {ask}"),
-    "chatty": ("First up: {ask}", "Can we start with this one? {ask}", "So, to kick off: {ask}"),
-    "formal": ("To begin: {ask}", "The first item is as follows. {ask}", "May we start with this: {ask}"),
-}
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|[\[<](your|insert|name|path|file|date|company)[^\]>]*[\]>]", re.I)
+_URL = r"https?://[^\s'\"]*[\w/]"
+_FILE = (
+    r"(?<![\w/@.-])[\w-]+\.(?:csv|tsv|json|jsonl|txt|md|log|ya?ml|toml|ini|conf|cfg|html?|xml"
+    r"|pdf|docx?|xlsx?|sqlite|db|py|sh|js|zip|tar|gz|png|jpe?g|svg|wav|mp3|mp4|srt|ics|eml)\b"
+)
+_NAMED = re.compile(rf"{_URL}|(?<![\w/])~?/[\w.@+/-]*[\w]|{_FILE}")
+_ENGLISH = re.compile(
+    r"the|and|to|are|it|this|that|these|those|with|from|for|please|which|what|who|how|where|when|should|would|could|can|into"
+    r"|by|each|every|not|my|your|our|you|have|has|there|be|than|only|but|if|out|about|need|want|get|make|find|tell|put|them"
+    r"|they|its|after|before|first"
+)
+"""Words common in English and rare in its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -162,73 +75,118 @@ class _Written(BaseModel):
 
 
 def compose(brief: Brief, variant: str) -> str:
-    """The scripted writer's text: a pure function of the brief and `variant`."""
+    """The scripted writer's text: a pure function of the brief and `variant`.
+
+    What is particular comes first: the persona's situation and the scenario's request are always told, and the text begins with
+    one of them. Phrases only join them. Of the other aims at most two are mentioned: people ask for one thing at a time, and a
+    text about six things is like every other text about six things.
+    """
     rng = random.Random(f"utterance {variant}")
-    persona, register = brief.persona, brief.register
-    words = {
-        "name": persona.name,
-        "role": _lower_first(persona.role),
-        "role_article": _with_article(_lower_first(persona.role)),
-        "industry_short": persona.industry[0].lower() + persona.industry[1:],
-        "context": persona.work_context.rstrip(".") + ".",
-        "context_inner": persona.work_context.rstrip(".") + ".",
-        "aims": _listed(list(brief.aims), register),
-        "ask": brief.first_ask,
-    }
-    parts = [rng.choice(choices[register]) for choices in (_OPENINGS, _WHO, _PLANS, _CARE, _FIRST)]
-    if len(brief.aims) == 1:
-        del parts[2]
-    text = " ".join(part.format(**words) for part in parts if part)
-    return _lower_sentences(text) if register == "terse" else text
+    voice, words = voices()[brief.register], _words(brief, rng)
+
+    def phrase(kind: str) -> list[str]:
+        frames = [frame for frame in getattr(voice, kind) if slots_of(frame) <= words.keys()]
+        return [rng.choice(frames).format(**words)] if frames else []
+
+    told = rng.random()
+    afterwards = "s" in words and _TOLD <= told < _TOLD + _TOLD_AFTERWARDS
+    if afterwards:
+        before, after = [], phrase("after")
+    else:
+        opening = [words["s"]] if "s" in words and told < _TOLD else phrase("note" if "quoted" in words else "who")
+        before, after = opening + (phrase("bridge") if rng.random() < _BRIDGED else []), []
+    further = phrase("next") if rng.random() < _FURTHER else []
+    minded = phrase("care") if rng.random() < _MINDED else []
+    signed = phrase("sign") if rng.random() < _SIGNED[brief.register] else []
+    rest = [after, further, minded]
+    rng.shuffle(rest)
+    if brief.register == "terse" and random.Random(f"letters {brief.persona.id}").random() < _SMALL_LETTERS:
+        before, signed = [_lower_sentences(part) for part in before], [_lower_sentences(part) for part in signed]
+        rest = [[_lower_sentences(part) for part in parts] for parts in rest]
+    return _fitted(before, brief.first_ask, [part for parts in rest for part in parts] + signed)
 
 
 def objections(text: str, brief: Brief) -> list[str]:
     """Why a model's utterance cannot be taken; empty when it can."""
     problems = []
-    if not 20 <= len(text) <= MAX_UTTERANCE_CHARS:
-        problems.append(f"must have 20 to {MAX_UTTERANCE_CHARS} characters, has {len(text)}")
+    if not MIN_UTTERANCE_CHARS <= len(text) <= MAX_UTTERANCE_CHARS:
+        problems.append(f"must have {MIN_UTTERANCE_CHARS} to {MAX_UTTERANCE_CHARS} characters, has {len(text)}")
     if missing := [fact for fact in brief.facts if fact not in text]:
         problems.append(f"must name {', '.join(missing)}")
-    known = brief.first_ask + " ".join(brief.aims)
-    if invented := [path for path in _PATH.findall(text) if path not in known]:
+    known = "\n".join((brief.first_ask, *brief.aims, brief.persona.work_context))
+    if invented := [name for name in _NAMED.findall(text) if name not in known]:
         problems.append(f"names paths that do not exist: {', '.join(invented[:3])}")
     if _ASSISTANT_VOICE.search(text):
         problems.append("is in an assistant's voice; it must be the person's")
+    if _PLACEHOLDER.search(text.replace(brief.first_ask, "")):
+        problems.append("holds a placeholder; every name must be written out")
+    if not _is_english(text, brief):
+        problems.append("is not in English")
     return problems
 
 
-async def write_utterance(brief: Brief, variant: str, item_id: str, settings: Settings, ledger: Ledger) -> Utterance:
-    """The opening message of an intent, by the writer that the settings name."""
-    if settings.intent_model == SCRIPTED_MODEL:
+def _is_english(text: str, brief: Brief) -> bool:
+    """Whether one word in twenty is one of English's commonest, names and paths apart; a few words are not judged."""
+    for fact in brief.facts:
+        text = text.replace(fact, " ")
+    words = re.findall(r"[^\W\d_]+", _NAMED.sub(" ", text).casefold())
+    return len(words) < 8 or sum(bool(_ENGLISH.fullmatch(word)) for word in words) >= len(words) / 20
+
+
+async def write_utterance(
+    brief: Brief, variant: str, item_id: str, settings: Settings, ledger: Ledger, pace: Pace
+) -> Utterance:
+    """The opening message of an intent, by the writer that the settings name.
+
+    A model's text that cannot be taken is asked for again with the reason, `intent_rewrites` times; then, and where the provider
+    refuses the content, the scripted writer stands in.
+
+    Raises:
+        ModelError, ModelUnavailable: the model cannot be called, or does not answer.
+    """
+    model = settings.intent_model
+    if model == SCRIPTED_MODEL:
         return Utterance(compose(brief, variant), SCRIPTED_MODEL)
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": SYSTEM},
         {"role": "user", "content": _prompt(brief)},
     ]
-    for _ in range(_ATTEMPTS):
-        completion = await complete(
-            role="intent_writer",
-            model=settings.intent_model,
-            messages=messages,
-            item_id=item_id,
-            ledger=ledger,
-            response_format=_Written,
-            timeout_s=settings.model_timeout_s,
-            retries=settings.model_retries,
-        )
+    for _ in range(1 + settings.intent_rewrites):
+        await pace.turn()
+        try:
+            completion = await complete(
+                role="intent_writer",
+                model=model,
+                messages=messages,
+                item_id=item_id,
+                ledger=ledger,
+                response_format=_Written,
+                timeout_s=settings.model_timeout_s,
+                retries=settings.model_retries,
+            )
+        except ModelError as error:
+            if error.kind != "content_policy":
+                raise
+            break
         text, problems = _read(completion.text, brief)
         if not problems:
-            return Utterance(text, settings.intent_model)
+            return Utterance(text, model)
         messages += [
-            {"role": "assistant", "content": completion.text},
+            {"role": "assistant", "content": completion.text or "(nothing)"},
             {"role": "user", "content": f"That does not work: it {'; it '.join(problems)}. Write it again."},
         ]
-    return Utterance(compose(brief, variant), f"{SCRIPTED_MODEL} (fallback of {settings.intent_model})")
+    return Utterance(compose(brief, variant), stand_in(model))
+
+
+def stand_in(model: str) -> str:
+    """What is recorded as the writer where the scripted one stood in for `model` (or stood in already)."""
+    return model if model.startswith(SCRIPTED_MODEL) else f"{SCRIPTED_MODEL} (fallback of {model})"
 
 
 SYSTEM = """\
 You write what a person types to an assistant that works on their computer. Stay in that person's voice and style. Ask for the \
-first thing in full, with every name and path as given; mention the other aims in passing. Invent no path, file, name or number. \
+first thing in full, with every name and path as given; mention at most two of the other aims, in passing. Begin with something of \
+their own work, not with a greeting. Write English, at most 1,000 characters. Invent no path, file, name or number. \
 Reply with JSON: {"utterance": "..."}."""
 
 
@@ -255,19 +213,39 @@ def _read(text: str, brief: Brief) -> tuple[str, list[str]]:
     return utterance, objections(utterance, brief)
 
 
-def _listed(aims: list[str], register: Register) -> str:
-    if register == "terse":
-        return ", ".join(aims)
-    return aims[0] if len(aims) == 1 else f"{', '.join(aims[:-1])} and {aims[-1]}"
+def _words(brief: Brief, rng: random.Random) -> dict[str, str]:
+    """What the slots of this person's phrases hold; a slot that there is nothing for is missing."""
+    persona, aims = brief.persona, list(brief.aims)
+    known = rng.sample(persona.expertise, min(2, len(persona.expertise)))
+    role = lower_first(persona.role).split(",")[0]
+    situation = persona.work_context.strip()
+    if situation[-1] not in ".!?":
+        situation += "."
+    words = {
+        "s" if speaks_for_itself(situation) else "quoted": situation,
+        "e": known[0],
+        "E": known[0][0].upper() + known[0][1:],
+        "role": role,
+        "a_role": with_article(role),
+        "industry": lower_first(persona.industry),
+        "name": persona.name,
+        "first": first_name(persona),
+    }
+    words.update(zip(("aim", "next", "next2"), aims, strict=False))
+    if len(known) > 1:
+        words["e2"] = known[1]
+    if "quoted" in words:
+        words["quoted"] = lower_first(words["quoted"])
+    return words
 
 
-def _lower_first(text: str) -> str:
-    return text if text[:2].isupper() else text[0].lower() + text[1:]
-
-
-def _with_article(role: str) -> str:
-    return f"{'an' if role[0] in 'aeiouAEIOU' else 'a'} {role}"
+def _fitted(before: Sequence[str], ask: str, after: Sequence[str]) -> str:
+    """The parts as one text of at most `MAX_UTTERANCE_CHARS`; what does not fit is left out from the end, never the request."""
+    before, after = list(before), list(after)
+    while len(text := " ".join([*before, ask, *after])) > MAX_UTTERANCE_CHARS and (before or after):
+        (after or before).pop()
+    return text
 
 
 def _lower_sentences(text: str) -> str:
-    return re.sub(r"(^|[.!?]\s+)([A-Z])(?=[a-z])", lambda match: match.group(1) + match.group(2).lower(), text)
+    return re.sub(r"(^|[.!?:]\s+)([A-Z])(?=[a-z])", lambda match: match.group(1) + match.group(2).lower(), text)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 Messages = list[dict[str, Any]]
-Answer = Callable[[Messages], str | int]
-"""The content to answer with, or the HTTP status to fail with."""
+Said = str | int | tuple[int, dict[str, str]]
+"""The content to answer with, or the HTTP status to fail with, alone or with the error object."""
+Answer = Callable[[Messages], Said]
 
 
 class ModelServer:
@@ -25,7 +26,7 @@ class ModelServer:
         self.asked: list[Messages] = []
         self._lock = threading.Lock()
 
-    def reply(self, messages: Messages) -> str | int:
+    def reply(self, messages: Messages) -> Said:
         """What this request gets."""
         with self._lock:
             self.asked.append(messages)
@@ -46,7 +47,11 @@ def model_server(patch: pytest.MonkeyPatch, answer: Answer) -> Iterator[ModelSer
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             said = state.reply(asked["messages"])
-            status, body = (said, {"error": {"message": "no"}}) if isinstance(said, int) else (200, _completion(said))
+            if isinstance(said, str):
+                status, body = 200, _completion(said)
+            else:
+                status, error = said if isinstance(said, tuple) else (said, {"message": "no"})
+                body = {"error": error}
             payload = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")

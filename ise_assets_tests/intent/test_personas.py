@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,7 @@ from ise_assets.intent.personas import (
     register_of,
     take_in,
 )
+from ise_assets.intent.voices import speaks_for_itself
 from ise_assets.settings import load_settings
 from ise_assets.stage import StageRun
 from ise_assets.warehouse import Warehouse
@@ -99,6 +101,19 @@ def test_shipped_people_differ() -> None:
     assert all(2 <= len(persona.expertise) <= 4 for persona in SHIPPED)
     openings = Counter(" ".join(persona.work_context.split()[:2]) for persona in SHIPPED)
     assert max(openings.values()) <= len(SHIPPED) / 60, openings.most_common(3)
+
+
+def test_no_two_shipped_people_have_half_of_their_situation_in_common() -> None:
+    seen: dict[str, set[str]] = {}
+    for persona in SHIPPED:
+        words = set(re.findall(r"\w{4,}", persona.work_context.casefold()))
+        for other, theirs in seen.items():
+            assert len(words & theirs) < max(4, min(len(words), len(theirs)) / 2), (persona.work_context, other)
+        seen[persona.work_context] = words
+
+
+def test_shipped_people_tell_their_situation_themselves() -> None:
+    assert [persona.work_context for persona in SHIPPED if not speaks_for_itself(persona.work_context)] == []
 
 
 def test_shipped_registers_are_balanced() -> None:

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -130,8 +131,11 @@ def test_an_utterance_that_is_taken_is_worded_again(tmp_path: Path, monkeypatch:
     ask = "Hello, this is the very same sentence every time."
     monkeypatch.setattr(room, "write_utterance", _parrot(ask))
     write_intents(run, DOMAIN)
-    texts = [row["utterance"] for row in run.warehouse.rows(POOL)]
+    rows = run.warehouse.rows(POOL)
+    texts = [row["utterance"] for row in rows]
     assert len(texts) == len(set(texts)) >= 3 and texts.count(ask) == 1
+    fallback = f"{SCRIPTED_MODEL} (fallback of openai/parrot)"
+    assert {row["writer_model"] for row in rows if row["utterance"] != ask} == {fallback}
 
 
 def _parrot(text: str) -> Any:
@@ -196,8 +200,7 @@ def test_after_a_kill_the_model_is_not_asked_again_for_what_it_has_written(
 def test_finished_utterances_are_stored_although_a_later_call_fails_for_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "_WRITERS_AT_ONCE", 2)
-    run = pool_run(tmp_path, people=10, intent_model="openai/writer", model_retries=0)
+    run = pool_run(tmp_path, people=10, intent_model="openai/writer", model_retries=0, max_concurrent_writers=2)
 
     def revoked(messages: Messages) -> str | int:
         return good(messages) if server.number(messages) <= 3 else 401
@@ -215,6 +218,31 @@ def test_finished_utterances_are_stored_although_a_later_call_fails_for_good(
         summary = write_intents(run, DOMAIN)
         assert summary["new_intents"] == len(server.asked) - asked == summary["intents"] - 3
     assert [row for row in run.warehouse.rows("FROM intent_pool ORDER BY id") if row in stored] == stored
+
+
+def test_no_more_utterances_are_asked_for_at_once_than_the_setting_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = pool_run(tmp_path, people=10, intent_model="openai/writer", max_concurrent_writers=3)
+    lock, waiting, most = threading.Lock(), threading.Semaphore(0), 0
+    inside = 0
+
+    def slowly(messages: Messages) -> str:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+            if inside == 3:
+                waiting.release()
+        waiting.acquire(timeout=0.5)
+        with lock:
+            inside -= 1
+        waiting.release()
+        return good(messages)
+
+    with model_server(monkeypatch, slowly) as server:
+        assert write_intents(run, DOMAIN)["new_intents"] == len(server.asked) >= 3
+    assert most == 3
 
 
 def test_chunks_give_the_pool_that_one_piece_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
