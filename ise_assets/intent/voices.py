@@ -77,6 +77,14 @@ def with_article(role: str) -> str:
     return f"{'an' if (_SAID_AN_AS_LETTER if spelt else _SAID_AN).match(role) else 'a'} {role}"
 
 
+def within_sentence(title: str) -> str:
+    """A role or an industry as it stands inside a sentence: `Software Engineer` loses its capitals, `Nollywood producer` and
+    `IT trainer` keep theirs."""
+    words = title.split()
+    titled = all(word[0].isupper() for word in words if len(word) > 3)
+    return " ".join(word if word.isupper() or not titled else word.lower() for word in words)
+
+
 def lower_first(text: str) -> str:
     """The text from within a sentence: its first letter small, unless it begins with an abbreviation."""
     return text if text[:2].isupper() else text[:1].lower() + text[1:]

@@ -16,13 +16,21 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from ise_assets.intent.models import Persona, Register
-from ise_assets.intent.voices import first_name, lower_first, slots_of, speaks_for_itself, voices, with_article
+from ise_assets.intent.voices import (
+    first_name,
+    lower_first,
+    slots_of,
+    speaks_for_itself,
+    voices,
+    with_article,
+    within_sentence,
+)
 from ise_assets.llm import Ledger, ModelError, Pace, complete
 from ise_assets.settings import SCRIPTED_MODEL, Settings
 
 MIN_UTTERANCE_CHARS = 20
 MAX_UTTERANCE_CHARS = 1_200
-_TOLD, _TOLD_AFTERWARDS = 0.64, 0.22
+_TOLD, _TOLD_AFTERWARDS = 0.66, 0.22
 """Shares of texts that begin with the person's situation, and that end with it; the rest begins with who they are."""
 _BRIDGED = 0.75
 _FURTHER = 0.35
@@ -217,7 +225,7 @@ def _words(brief: Brief, rng: random.Random) -> dict[str, str]:
     """What the slots of this person's phrases hold; a slot that there is nothing for is missing."""
     persona, aims = brief.persona, list(brief.aims)
     known = rng.sample(persona.expertise, min(2, len(persona.expertise)))
-    role = lower_first(persona.role).split(",")[0]
+    role = within_sentence(persona.role.split(",")[0])
     situation = persona.work_context.strip()
     if situation[-1] not in ".!?":
         situation += "."
@@ -227,7 +235,7 @@ def _words(brief: Brief, rng: random.Random) -> dict[str, str]:
         "E": known[0][0].upper() + known[0][1:],
         "role": role,
         "a_role": with_article(role),
-        "industry": lower_first(persona.industry),
+        "industry": within_sentence(persona.industry),
         "name": persona.name,
         "first": first_name(persona),
     }

@@ -11,6 +11,7 @@ import yaml
 
 from ise_assets.intent import catalog as room
 from ise_assets.intent.catalog import SHIPPED, CatalogError, load_catalog, load_task, record_catalog, tasks_by_hash
+from ise_assets.intent.models import Task
 from ise_assets.settings import load_settings
 from ise_assets.stage import StageRun
 from ise_assets.warehouse import Warehouse
@@ -121,3 +122,10 @@ def test_all_versions_ever_used_stay_and_one_is_current(folder: Path, tmp_path: 
     assert tasks_by_hash(run.warehouse, [old, new])[new].title == "Renamed"
     with pytest.raises(CatalogError, match="task_catalog lacks the versions nowhere"):
         tasks_by_hash(run.warehouse, ["nowhere"])
+
+
+def test_a_changed_copy_of_a_scenario_has_another_identity_and_an_equal_one_the_same() -> None:
+    task = next(iter(load_catalog().values()))
+    known = task.content_hash
+    assert task.model_copy(update={"title": f"{task.title}, again"}).content_hash != known
+    assert task.model_copy().content_hash == known == Task.model_validate(task.model_dump(by_alias=True)).content_hash

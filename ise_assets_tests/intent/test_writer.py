@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import runpy
 from collections import Counter
 from typing import Any
 
@@ -13,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ise_assets.intent.catalog import load_catalog
-from ise_assets.intent.models import REGISTERS, Persona
+from ise_assets.intent.models import DOMAINS, REGISTERS, Persona
 from ise_assets.intent.personas import SHIPPED_LISTS, list_files, read_persona_list
 from ise_assets.intent.pool import Plan, plan_intent
 from ise_assets.intent.sampler import sample_frame
-from ise_assets.intent.voices import Voice, voices, with_article
+from ise_assets.intent.voices import Voice, voices, with_article, within_sentence
 from ise_assets.intent.writer import MAX_UTTERANCE_CHARS, Brief, Utterance, compose, objections, write_utterance
 from ise_assets.llm import Ledger, ModelError, ModelUnavailable, Pace, close_clients
-from ise_assets.settings import SCRIPTED_MODEL, load_settings
+from ise_assets.settings import PROJECT, SCRIPTED_MODEL, load_settings
 from ise_assets.simulate.role_lock import drift_reasons
 from ise_assets_tests.intent.model_server import Messages, Said, as_json, good, model_server
 
@@ -216,7 +217,27 @@ def test_roles_get_the_article_that_is_spoken(said: str) -> None:
     assert with_article(said.split(" ", 1)[1]) == said
 
 
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        ("Software Engineer", "software engineer"),
+        ("Accountant", "accountant"),
+        ("HR Manager", "HR manager"),
+        ("Nollywood line producer", "Nollywood line producer"),
+        ("IT services", "IT services"),
+    ],
+)
+def test_titles_lose_their_capitals_within_a_sentence_and_names_keep_them(title: str, said: str) -> None:
+    assert within_sentence(title) == said
+
+
 def test_a_phrase_with_an_unknown_slot_is_refused() -> None:
     frames = {name: ["x"] for name in Voice.model_fields}
     with pytest.raises(ValueError, match="no such slot: whom"):
         Voice.model_validate({**frames, "who": ["I know {whom}."]})
+
+
+def test_the_sample_for_the_documentation_has_five_openings_of_each_domain() -> None:
+    section = runpy.run_path(str(PROJECT / "docs" / "sample_utterances.py"))["section"](seed=7)
+    assert re.findall(r"^### (.+)$", section, re.M) == list(DOMAINS)
+    assert [part.count("\n> ") for part in section.split("\n### ")[1:]] == [5] * len(DOMAINS)
