@@ -24,12 +24,15 @@ class ModelServer:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.asked: list[Messages] = []
+        self.requests: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
-    def reply(self, messages: Messages) -> Said:
+    def reply(self, request: dict[str, Any]) -> Said:
         """What this request gets."""
+        messages: Messages = request["messages"]
         with self._lock:
             self.asked.append(messages)
+            self.requests.append(request)
         return self.answer(messages)
 
     def number(self, messages: Messages) -> int:
@@ -46,7 +49,7 @@ def model_server(patch: pytest.MonkeyPatch, answer: Answer) -> Iterator[ModelSer
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            said = state.reply(asked["messages"])
+            said = state.reply(asked)
             if isinstance(said, str):
                 status, body = 200, _completion(said)
             else:

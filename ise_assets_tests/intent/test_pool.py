@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -245,6 +246,21 @@ def test_no_more_utterances_are_asked_for_at_once_than_the_setting_says(
     assert most == 3
 
 
+def test_calls_of_the_writer_model_keep_the_pace_of_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = pool_run(tmp_path, people=10, intent_model="openai/writer", max_writer_calls_per_minute=300)
+    came: list[float] = []
+
+    def noted(messages: Messages) -> str:
+        came.append(time.monotonic())
+        return good(messages)
+
+    with model_server(monkeypatch, noted):
+        write_intents(run, DOMAIN)
+    assert len(came) >= 3 and max(came) - min(came) > 0.9 * (len(came) - 1) * 60 / 300
+
+
 def test_chunks_give_the_pool_that_one_piece_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pool_run(tmp_path / "whole", people=20)
     write_intents(whole, DOMAIN)
@@ -268,8 +284,6 @@ def test_when_the_time_is_up_the_rest_waits_for_the_next_run(tmp_path: Path, mon
 
 @pytest.mark.long
 def test_ten_thousand_intents_take_ten_times_a_thousand_and_no_more_memory(tmp_path: Path) -> None:
-    import time
-
     cost = {}
     for count in (1_000, 10_000):
         run = pool_run(tmp_path / str(count), people=10, intents_per_persona=count)  # a tenth falls into the domain

@@ -138,6 +138,8 @@ def test_what_the_model_is_told_suffices_for_a_good_answer(monkeypatch: pytest.M
         settings = load_settings(intent_model="openai/writer", model_retries=0)
         written = asyncio.run(write_utterance(BRIEF, "v", "i1", settings, Ledger(), Pace(0)))
     assert ASK in written.text and len(server.asked) == 1
+    schema = server.requests[0]["response_format"]["json_schema"]["schema"]
+    assert list(schema["properties"]) == schema["required"] == ["utterance"]
 
 
 @given(st.sampled_from(REGISTERS), st.text(max_size=20), st.integers(1, 4))
