@@ -16,7 +16,7 @@ import duckdb
 from ise_assets.intent.catalog import load_catalog
 from ise_assets.intent.models import Intent, Persona, Register, Task, TaskInstance, content_hash
 from ise_assets.intent.personas import load_personas, register_of
-from ise_assets.intent.sampler import SAMPLER_VERSION, Frame, instantiate, sample_frame, sample_tasks
+from ise_assets.intent.sampler import SAMPLER_VERSION, Frame, combinations, instantiate, sample_frame, sample_tasks
 from ise_assets.intent.template import context_of, render
 from ise_assets.intent.writer import Brief, compose, stand_in, write_utterance
 from ise_assets.journal import Journal
@@ -165,6 +165,7 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
         "new_intents": tally.count,
         "remaining": len(missing) - tally.count,
         "personas": len(personas),
+        "combinations": combinations(catalog, len(personas)),
         "by_complexity": {row["complexity"]: row["n"] for row in rows},
         "mean_domains": tally.mean("domains"),
         "mean_tasks": tally.mean("tasks"),

@@ -24,7 +24,7 @@ from ise_assets.intent.catalog import load_catalog
 from ise_assets.intent.models import DOMAINS, Persona
 from ise_assets.intent.personas import take_in
 from ise_assets.intent.pool import build_intent, load_intents, plan_intent, write_intents
-from ise_assets.intent.sampler import sample_frame
+from ise_assets.intent.sampler import combinations, sample_frame
 from ise_assets.intent.writer import Utterance, compose
 from ise_assets.journal import Journal
 from ise_assets.llm import ModelError
@@ -75,6 +75,11 @@ def test_an_intent_depends_on_seed_persona_and_number_alone(seed: int, number: i
     assert built[0] == built[1]
     assert built[0].domain == built[0].domains[0] and set(built[0].domains) <= set(DOMAINS)
     assert len(set(built[0].tasks)) == len(built[0].tasks)
+
+
+def test_the_summary_says_how_many_combinations_there_are_for_these_people(tmp_path: Path) -> None:
+    summary = write_intents(pool_run(tmp_path, people=6), DOMAIN)
+    assert summary["combinations"] == combinations(load_catalog(), personas=6)
 
 
 def test_writing_again_writes_nothing(tmp_path: Path) -> None:
