@@ -32,6 +32,8 @@ MIN_UTTERANCE_CHARS = 20
 MAX_UTTERANCE_CHARS = 1_200
 _TOLD, _TOLD_AFTERWARDS = 0.66, 0.22
 """Shares of texts that begin with the person's situation, and that end with it; the rest begins with who they are."""
+_QUOTED = 0.5
+"""Share of texts that quote a situation which is not in the person's own words; the rest leaves it out."""
 _BRIDGED = 0.75
 _FURTHER = 0.35
 _MINDED = 0.2
@@ -85,8 +87,8 @@ class _Written(BaseModel):
 def compose(brief: Brief, variant: str) -> str:
     """The scripted writer's text: a pure function of the brief and `variant`.
 
-    What is particular comes first: the persona's situation and the scenario's request are always told, and the text begins with
-    one of them. Phrases only join them. Of the other aims at most two are mentioned: people ask for one thing at a time, and a
+    It begins with what is particular: the person's situation, the scenario's request or (one in eight) who the person is. Phrases
+    only join these. Of the other aims at most two are mentioned: people ask for one thing at a time, and a
     text about six things is like every other text about six things.
     """
     rng = random.Random(f"utterance {variant}")
@@ -101,7 +103,9 @@ def compose(brief: Brief, variant: str) -> str:
     if afterwards:
         before, after = [], phrase("after")
     else:
-        opening = [words["s"]] if "s" in words and told < _TOLD else phrase("note" if "quoted" in words else "who")
+        opening = [words["s"]] if "s" in words and told < _TOLD else phrase("who")
+        if "quoted" in words and told < _QUOTED:
+            opening = phrase("note")
         before, after = opening + (phrase("bridge") if rng.random() < _BRIDGED else []), []
     further = phrase("next") if rng.random() < _FURTHER else []
     minded = phrase("care") if rng.random() < _MINDED else []
