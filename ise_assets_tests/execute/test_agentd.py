@@ -165,14 +165,10 @@ async def test_stop_leaves_no_process_and_no_open_handle() -> None:
     assert open_handles() <= before
 
 
-async def test_a_start_that_is_cancelled_leaves_no_process() -> None:
+async def test_a_start_that_is_cancelled_leaves_no_process(cancel_start) -> None:
     backend = open_backend("auto")
-    for delay in (0.0, 0.002, 0.01, 0.02):
-        start = asyncio.create_task(Workspace.start(backend, Limits()))
-        await asyncio.sleep(delay)
-        start.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await start
+    cancelled = [await cancel_start(backend, delay) for delay in (0.0, 0.002, 0.01, 0.02)]
+    assert any(cancelled)
     for _ in range(200):
         if not children_named("bwrap"):
             return
