@@ -297,11 +297,12 @@ def export(
             folder = (to or settings.exports_dir) / (name if variant == "whole" else f"{name}-{variant}")
             with console.status(f"{name} ..."):
                 if name == "preference":
-                    count, what = write_pairs(warehouse, folder), "pairs"
+                    count, what, mask = write_pairs(warehouse, folder), "pairs", "none, a pair has no mask"
                 else:
                     fmt = Tokenized(tokenizer) if name == "tokenized" and tokenizer else FORMATS[name]
-                    count, what = write_format(warehouse, fmt, folder, VARIANTS[variant]), "samples"
+                    count, what, mask = write_format(warehouse, fmt, folder, VARIANTS[variant]), "samples", fmt.mask
             console.print(f"{count:,} {what} as {name} in {folder}", markup=False, highlight=False)
+            console.print(f"  train mask: {mask}", markup=False, highlight=False)
     except (FormatError, WarehouseError) as error:
         _stop(str(error), 1)
 

@@ -291,11 +291,14 @@ def _columns() -> str:
     return (
         "## Columns\n\n"
         "`messages` (OpenAI chat; the arguments of a tool call are a JSON string), `tools` (a JSON string in Parquet, "
-        "objects in JSONL), `train_mask` (a number per message, 1 = train on it: the agent's turns, all others 0), "
+        "objects in JSONL), `train_mask` (a number per message, 1 = train on it: the agent's turns that the policy of masks "
+        "leaves in, all others 0), "
         "`tokens` counted with `tokenizer` over the text without template marks, `domain`, `split`, `dialogue_id`, "
         "`intent_id` and `provenance` (persona and list, scenarios by content hash, models, prompts' hashes, seed, "
         "versions, redactions, run ids, licence). In Parquet a message's `extra` holds, as JSON, what has no column.\n\n"
-        "Trainers that take no mask per message have to mask by role; the two agree here."
+        "Trainers that take no mask per message have to mask by role: the two agree in a record all of whose assistant "
+        "messages have a 1. Where `ISE_SFT_TRAIN_FAILED_CALLS` or `ISE_SFT_TRAIN_AFTER_UNLABELLED` is false they differ, "
+        "and only labels made from the mask (the format `tokenized`) are true."
     )
 
 

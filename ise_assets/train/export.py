@@ -10,19 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from ise_assets.train.card import dataset_card
-from ise_assets.train.formats import ExportFormat, json_lines
+from ise_assets.train.formats import ExportFormat
 from ise_assets.train.formats.atif import Atif
 from ise_assets.train.formats.hugging_face import HuggingFace
 from ise_assets.train.formats.inspect_log import InspectLog
 from ise_assets.train.formats.llama_factory import LlamaFactory
 from ise_assets.train.formats.openai_jsonl import OpenAIJsonl
 from ise_assets.train.formats.parquet import Parquet
-from ise_assets.train.formats.trl import Trl
+from ise_assets.train.formats.trl import Trl, pair_writer
 from ise_assets.train.models import SPLITS, PreferencePair, SFTExample
 from ise_assets.train.variants import Variant, whole
 from ise_assets.warehouse import Warehouse, sql
@@ -108,38 +107,26 @@ def write_format(
 
 
 def write_pairs(warehouse: Warehouse, folder: Path) -> int:
-    """Write accepted/rejected pairs as TRL's DPOTrainer reads them: `prompt`, `chosen`, `rejected`; returns how many."""
+    """Write accepted/rejected pairs as TRL's DPOTrainer reads them: `prompt`, `chosen`, `rejected`; returns how many.
+
+    A Parquet file for each split that has pairs, `load_dataset` on the folder gives them. Memory is that of one row group.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         part.chmod(0o755)
         count = 0
+        writers: dict[str, Callable[[PreferencePair], None]] = {}
         with ExitStack() as stack:
-            files = {split: stack.enter_context(json_lines(part / f"{split}.jsonl")) for split in SPLITS}
             for pair in read_pairs(warehouse):
-                files[pair.split](preference(pair))
+                if pair.split not in writers:
+                    writers[pair.split] = stack.enter_context(pair_writer(part / f"{pair.split}.parquet"))
+                writers[pair.split](pair)
                 count += 1
         _swap(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return count
-
-
-def preference(pair: PreferencePair) -> dict[str, Any]:
-    """A pair with what both sides share, message by message from the start, as the prompt."""
-    shared = 0
-    for one, other in zip(pair.chosen, pair.rejected, strict=False):
-        if one != other or one["role"] == "assistant":
-            break
-        shared += 1
-    return {
-        "id": pair.id,
-        "prompt": pair.chosen[:shared],
-        "chosen": pair.chosen[shared:],
-        "rejected": pair.rejected[shared:],
-        "tools": json.dumps(pair.tools, ensure_ascii=False),
-        "provenance": json.dumps(pair.provenance, ensure_ascii=False, sort_keys=True),
-    }
 
 
 def _readme(warehouse: Warehouse, fmt: ExportFormat, samples: Counter[str]) -> str:

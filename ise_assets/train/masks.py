@@ -47,7 +47,7 @@ def label(tokenizer: Any, example: SFTExample) -> Labelled:
     """The record through the tokenizer's chat template.
 
     What is trained on of a message is what a model that is asked for it has to write: all that the template puts after the prompt for
-    it, its end mark included.
+    it, its end mark included. The conversation is rendered twice for each such message: a template may do anything with what came before.
 
     Raises:
         FormatError: the template rewrites earlier turns, so that no mask of the whole record is true.
@@ -55,8 +55,8 @@ def label(tokenizer: Any, example: SFTExample) -> Labelled:
     messages = trl_messages(example.messages)
     whole = _render(tokenizer, messages, example.tools)
     spans = []
-    for index, trained in enumerate(example.train_mask):
-        if trained:
+    for index, wanted in enumerate(example.train_mask):
+        if wanted:
             before = _render(tokenizer, messages[:index], example.tools, prompt=True)
             after = _render(tokenizer, messages[: index + 1], example.tools)
             if not whole.startswith(after) or not after.startswith(before):
@@ -67,7 +67,8 @@ def label(tokenizer: Any, example: SFTExample) -> Labelled:
             spans.append((len(before), len(after)))
     encoded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
     ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
-    labels = [number if _within(where, spans) else IGNORED for number, where in zip(ids, offsets, strict=True)]
+    trained = _within(offsets, spans)
+    labels = [number if inside else IGNORED for number, inside in zip(ids, trained, strict=True)]
     pieces, shown = [], 0
     for start, end in offsets:  # tokens of one character all cover it: the first of them shows it
         pieces.append(whole[max(start, shown) : end])
@@ -81,6 +82,11 @@ def _render(tokenizer: Any, messages: list[dict[str, Any]], tools: list[dict[str
     )
 
 
-def _within(where: tuple[int, int], spans: Sequence[tuple[int, int]]) -> bool:
-    start, end = where
-    return any(first <= start and end <= last and end > start for first, last in spans)
+def _within(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[bool]:
+    """For each token whether it lies in one of the spans; both are in the order of the text."""
+    inside, at = [], 0
+    for start, end in offsets:
+        while at < len(spans) and spans[at][1] <= start:
+            at += 1
+        inside.append(at < len(spans) and spans[at][0] <= start < end <= spans[at][1])
+    return inside

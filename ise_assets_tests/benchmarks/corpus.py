@@ -31,8 +31,20 @@ _IDENTITIES = {
 _COPIES_AT_ONCE = 25
 # no two sessions have the same text, so that none is stored once for many
 _UNLIKE = {
-    "simulated_dialogues": 'replace(messages::VARCHAR, \'"role":\', \'"copy":"\' || md5(id || copy) || \'","role":\') AS messages'
+    "simulated_dialogues": 'replace(messages::VARCHAR, \'"role":\', \'"copy":"\' || md5(id || copy) || \'","role":\') AS messages',
+    "sft_split": "replace(messages::VARCHAR, '\"content\": \"', '\"content\": \"' || md5(id || copy) || ' ') AS messages",
 }
+# every tenth record beside another session of its domain, as if that were a rejected one of the same intent
+_PAIRS = """
+INSERT INTO preference_pairs BY NAME
+SELECT id, domain, intent_id, split, id AS chosen_id, other AS rejected_dialogue_id, other_messages AS rejected_messages,
+    '{}' AS redactions, run_id, written_at
+FROM (
+    SELECT *, row_number() OVER w AS n, lead(dialogue_id) OVER w AS other, lead(messages) OVER w AS other_messages
+    FROM sft_split WINDOW w AS (PARTITION BY domain ORDER BY id)
+)
+WHERE n % 10 = 0 AND other IS NOT NULL
+"""
 
 
 def play_sessions(home: Path, domains: Sequence[str], each: int) -> StageRun:
@@ -69,4 +81,5 @@ def make_corpus(home: Path, sessions: int) -> StageRun:
             statement = f"INSERT INTO {table} BY NAME SELECT o.* REPLACE ({other}) FROM real_{table} o, range({first}, {last}) r(copy)"
             run.warehouse.write(lambda connection, statement=statement: connection.execute(statement))
         run.warehouse.write(lambda c, t=table: c.execute(f"DROP TABLE real_{t}"))
+    run.warehouse.write(lambda connection: connection.execute(_PAIRS))
     return run

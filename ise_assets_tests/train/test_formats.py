@@ -13,11 +13,12 @@ import pytest
 from ise_assets.train.export import FORMATS, read_examples, write_format, write_pairs
 from ise_assets.train.formats import FormatError
 from ise_assets.train.formats.llama_factory import JOINT
+from ise_assets.train.formats.trl import trl_messages
 from ise_assets.train.models import SPLITS, SFTExample
 from ise_assets.train.split import build_split
 from ise_assets.train.variants import VARIANTS, per_turn, single_turn
 from ise_assets_tests.train.consumers import llama_factory, need
-from ise_assets_tests.train.world import World
+from ise_assets_tests.train.world import World, dialogue, ugly_json
 
 
 @pytest.fixture
@@ -230,8 +231,6 @@ def test_inspect_reads_every_log_back(filled: World, examples: list[SFTExample])
 
 
 def test_malformed_arguments_are_kept_as_they_were_written(world: World) -> None:
-    from ise_assets_tests.train.world import dialogue, ugly_json
-
     messages = dialogue("Ada")
     messages[2]["tool_calls"][0]["function"]["arguments"] = '{"path": '
     messages[4]["tool_calls"][0]["function"]["arguments"] = "[1]"
@@ -281,10 +280,22 @@ def test_every_format_takes_every_cut(filled: World) -> None:
                     Trajectory.model_validate_json(path.read_bytes())
 
 
-def test_pairs_share_a_prompt_and_part_at_the_agents_first_word(world: World) -> None:
-    world.session("Ada")
+def test_pairs_share_a_prompt_and_part_at_the_agents_first_word(world: World, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    folder = world.settings.exports_dir / "preference"
+    world.session("Bob")
     build_split(world.run(), "file-io")
-    assert write_pairs(world.warehouse, world.settings.exports_dir / "preference") == 0
-    assert sorted(p.name for p in (world.settings.exports_dir / "preference").iterdir()) == sorted(
-        f"{s}.jsonl" for s in SPLITS
-    )
+    assert write_pairs(world.warehouse, folder) == 0
+    assert list(folder.iterdir()) == []
+    rejected = dialogue("Ada")
+    rejected[-1]["content"] = "No idea."
+    world.session("Ada")
+    world.session("Ada", rollout_index=1, accepted=False, messages=ugly_json(rejected))
+    build_split(world.run(), "file-io")
+    assert write_pairs(world.warehouse, folder) == 1
+    (rows,) = load_dataset(str(folder), cache_dir=str(tmp_path / "cache")).values()
+    (row,) = rows
+    assert row["prompt"] == trl_messages(dialogue("Ada"))[:2] and row["prompt"][-1]["role"] == "user"
+    assert row["prompt"] + row["chosen"] == trl_messages(dialogue("Ada"))
+    assert row["prompt"] + row["rejected"] == trl_messages(rejected)

@@ -7,7 +7,7 @@ nulls. A column of structs would merge the arguments of all calls, and a model w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ise_assets.train.formats import FilePerSplit, WriteExample, arguments_of
-from ise_assets.train.models import SFTExample
+from ise_assets.train.models import PreferencePair, SFTExample
 
 _ROWS_PER_GROUP = 100
-_OBJECTS = {"feature": {"_type": "Json"}, "_type": "List"}
-_NUMBERS = {"feature": {"dtype": "int8", "_type": "Value"}, "_type": "List"}
-_TEXT = {"dtype": "string", "_type": "Value"}
-_FEATURES = {"id": _TEXT, "messages": _OBJECTS, "tools": _OBJECTS, "train_mask": _NUMBERS, "provenance": _TEXT}
-_JSON_LIST = pa.list_(pa.json_(pa.string()))
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("messages", _JSON_LIST),
-        ("tools", _JSON_LIST),
-        ("train_mask", pa.list_(pa.int8())),
-        ("provenance", pa.string()),
-    ],
-    metadata={"huggingface": json.dumps({"info": {"features": _FEATURES}})},
-)
+_TEXT, _OBJECTS, _NUMBERS = pa.string(), pa.list_(pa.json_(pa.string())), pa.list_(pa.int8())
+_FEATURES = {
+    _TEXT: {"dtype": "string", "_type": "Value"},
+    _OBJECTS: {"feature": {"_type": "Json"}, "_type": "List"},
+    _NUMBERS: {"feature": {"dtype": "int8", "_type": "Value"}, "_type": "List"},
+}
+
+
+def _schema(**fields: pa.DataType) -> pa.Schema:
+    features = {name: _FEATURES[kind] for name, kind in fields.items()}
+    return pa.schema(fields.items(), metadata={"huggingface": json.dumps({"info": {"features": features}})})
+
+
+SCHEMA = _schema(id=_TEXT, messages=_OBJECTS, tools=_OBJECTS, train_mask=_NUMBERS, provenance=_TEXT)
+PAIR_SCHEMA = _schema(id=_TEXT, prompt=_OBJECTS, chosen=_OBJECTS, rejected=_OBJECTS, tools=_OBJECTS, provenance=_TEXT)
 
 
 class Trl(FilePerSplit):
@@ -54,25 +54,40 @@ class Trl(FilePerSplit):
     @contextmanager
     def writer(self, path: Path) -> Iterator[WriteExample]:
         """Holds one row group in memory."""
-        waiting: list[dict[str, Any]] = []
-        with pq.ParquetWriter(path, SCHEMA, compression="zstd") as file:
+        with _rows(path, SCHEMA) as put:
+            yield lambda example: put(_row(example))
 
-            def flush() -> None:
-                columns = [
-                    pa.array([row[field.name] for row in waiting], type=_storage(field.type)).cast(field.type)
-                    for field in SCHEMA
-                ]
-                file.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
-                waiting.clear()
 
-            def write(example: SFTExample) -> None:
-                waiting.append(_row(example))
-                if len(waiting) == _ROWS_PER_GROUP:
-                    flush()
+@contextmanager
+def pair_writer(path: Path) -> Iterator[Callable[[PreferencePair], None]]:
+    """Accepted/rejected pairs as TRL's DPOTrainer reads them; holds one row group in memory."""
+    with _rows(path, PAIR_SCHEMA) as put:
+        yield lambda pair: put(_pair(pair))
 
-            yield write
-            if waiting:
+
+@contextmanager
+def _rows(path: Path, schema: pa.Schema) -> Iterator[Callable[[dict[str, Any]], None]]:
+    waiting: list[dict[str, Any]] = []
+    with pq.ParquetWriter(path, schema, compression="zstd") as file:
+
+        def flush() -> None:
+            columns = [
+                pa.array([_stored(row[field.name], field.type) for row in waiting], type=_storage(field.type)).cast(
+                    field.type
+                )
+                for field in schema
+            ]
+            file.write_table(pa.Table.from_arrays(columns, schema=schema))
+            waiting.clear()
+
+        def put(row: dict[str, Any]) -> None:
+            waiting.append(row)
+            if len(waiting) == _ROWS_PER_GROUP:
                 flush()
+
+        yield put
+        if waiting:
+            flush()
 
 
 def trl_message(message: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
@@ -94,14 +109,36 @@ def trl_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _storage(kind: pa.DataType) -> pa.DataType:
-    return pa.list_(pa.string()) if kind == _JSON_LIST else kind
+    return pa.list_(pa.string()) if kind == _OBJECTS else kind
+
+
+def _stored(value: Any, kind: pa.DataType) -> Any:
+    return [json.dumps(item, ensure_ascii=False) for item in value] if kind == _OBJECTS else value
 
 
 def _row(example: SFTExample) -> dict[str, Any]:
     return {
         "id": example.id,
-        "messages": [json.dumps(m, ensure_ascii=False) for m in trl_messages(example.messages)],
-        "tools": [json.dumps(tool, ensure_ascii=False) for tool in example.tools],
+        "messages": trl_messages(example.messages),
+        "tools": example.tools,
         "train_mask": example.train_mask,
         "provenance": json.dumps(example.provenance, ensure_ascii=False, sort_keys=True),
+    }
+
+
+def _pair(pair: PreferencePair) -> dict[str, Any]:
+    """What both sides share, message by message up to the agent's first word, is the prompt."""
+    chosen, rejected = trl_messages(pair.chosen), trl_messages(pair.rejected)
+    shared = 0
+    for one, other in zip(chosen, rejected, strict=False):
+        if one != other or one["role"] == "assistant":
+            break
+        shared += 1
+    return {
+        "id": pair.id,
+        "prompt": chosen[:shared],
+        "chosen": chosen[shared:],
+        "rejected": rejected[shared:],
+        "tools": pair.tools,
+        "provenance": json.dumps(pair.provenance, ensure_ascii=False, sort_keys=True),
     }
