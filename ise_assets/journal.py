@@ -36,13 +36,22 @@ class Journal:
             "CREATE TABLE IF NOT EXISTS items (id TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL)"
         )
 
-    def append(self, item_id: str, body: dict[str, Any], kind: str = "item") -> None:
-        """Write one finished item; it is on disk when this returns."""
+    def append(self, item_id: str, body: dict[str, Any], kind: str = "item", instead_of: str | None = None) -> None:
+        """Write one item, in the place of another one where `instead_of` names it; it is on disk when this returns."""
         self._claim()
-        self._connection.execute(
-            "INSERT OR REPLACE INTO items (id, kind, body) VALUES (?, ?, ?)",
-            (item_id, kind, json.dumps(body, ensure_ascii=True)),
-        )
+        with self._connection:
+            self._connection.execute("BEGIN")
+            self._connection.execute("DELETE FROM items WHERE id = ?", (instead_of,))
+            self._connection.execute(
+                "INSERT OR REPLACE INTO items (id, kind, body) VALUES (?, ?, ?)",
+                (item_id, kind, json.dumps(body, ensure_ascii=True)),
+            )
+
+    def get(self, item_id: str) -> dict[str, Any] | None:
+        """One item's body, None where there is none."""
+        self._claim()
+        row = self._connection.execute("SELECT body FROM items WHERE id = ?", (item_id,)).fetchone()
+        return json.loads(row[0]) if row else None
 
     def ids(self, kind: str = "item") -> set[str]:
         """Ids of what is in the journal."""

@@ -14,7 +14,8 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -34,6 +35,7 @@ VALID_FORMS = (
 _BACKOFF_S = 0.5
 _BACKOFF_MAX_S = 30.0
 _RETRY_AFTER_MAX_S = 300.0
+_SPREAD_MAX_S = 5.0  # over which calls that were held spread out
 # Providers that answer without a key; the variable, where one must be set, says where the server is.
 _KEYLESS: dict[str, str | None] = {
     "hosted_vllm": "HOSTED_VLLM_API_BASE",
@@ -70,6 +72,10 @@ class ModelError(ModelFailure):
 
 class ModelUnavailable(ModelFailure):
     """The endpoint gave no answer, and the retries are used up; a later try may succeed."""
+
+
+class BudgetSpent(ModelFailure):
+    """The run has spent what it may; nothing was asked. The work goes on with the next run."""
 
 
 class Script(Protocol):
@@ -118,10 +124,53 @@ class LlmCall:
     written_at: datetime
 
 
+class Gate:
+    """What all calls of a run pass: a budget, a number at once, and the pause that a provider has asked for.
+
+    After a 429 nobody knocks at that model until the time the provider named, and then not all together.
+    """
+
+    def __init__(self, concurrent: int = 0, max_cost_usd: float = 0.0) -> None:
+        """`concurrent` calls at once and `max_cost_usd` in all; 0 means no limit."""
+        self.spent_usd = 0.0
+        self._max_cost_usd = max_cost_usd
+        self._places = asyncio.Semaphore(concurrent) if concurrent else None
+        self._held_until: dict[str, float] = {}
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is used up."""
+        return 0 < self._max_cost_usd <= self.spent_usd
+
+    def hold(self, model: str, seconds: float) -> None:
+        """Let nobody through to `model` for so many seconds."""
+        self._held_until[model] = max(self._held_until.get(model, 0.0), time.monotonic() + seconds)
+
+    @asynccontextmanager
+    async def passage(self, model: str, role: str) -> AsyncIterator[None]:
+        """Waits until the call may go, and counts it until it is over.
+
+        Raises:
+            BudgetSpent: nothing may go any more.
+        """
+        async with self._places or nullcontext():
+            while (left := self._held_until.get(model, 0.0) - time.monotonic()) > 0:  # noqa: ASYNC110  (a time, no event)
+                await asyncio.sleep(left + random.uniform(0, min(max(left, 0.1), _SPREAD_MAX_S)))
+            if self.spent:
+                raise BudgetSpent(
+                    model,
+                    role,
+                    f"the run has spent ${self.spent_usd:.2f} of ${self._max_cost_usd:.2f}",
+                    "Run again to go on, or raise ISE_MAX_COST_USD.",
+                )
+            yield
+
+
 @dataclass
 class Ledger:
-    """What calls cost: one row a call, failed ones too."""
+    """What calls cost: one row a call, failed ones too. `gate` is what they pass, together with those of other ledgers."""
 
+    gate: Gate = field(default_factory=Gate)
     calls: list[LlmCall] = field(default_factory=list)
 
     @property
@@ -176,9 +225,15 @@ async def close_clients() -> None:
 def check_models(settings: Settings) -> None:
     """Refuse, before any work, a model that cannot be called.
 
+    Prices that the settings name are made known.
+
     Raises:
-        SettingsError: naming the setting, the model, and the variable that is missing or the forms that are valid.
+        SettingsError: naming the setting, the model, and the variable that is missing or the forms that are valid; or a budget is
+            set and a model's price is not known.
     """
+    for model, (sent, received) in settings.model_prices.items():
+        _set_price(model, sent, received)
+        _priced[model] = True
     for role, model in settings.models.items():
         variable = "ISE_INTENT_MODEL" if role == "intent_writer" else f"ISE_{role.upper()}_MODEL"
         if _provider_prefix(model) == SCRIPTED_PROVIDER:
@@ -186,6 +241,33 @@ def check_models(settings: Settings) -> None:
                 raise SettingsError(f"{variable}={model}: no such scripted model; valid: {SCRIPTED_MODEL}")
             continue
         _check_model(variable, model, os.environ)
+        if settings.max_cost_usd and not _is_priced(model):
+            raise SettingsError(
+                f"ISE_MAX_COST_USD is set, but what {variable}={model} costs is not known; say it in ISE_MODEL_PRICES, like "
+                f"{model}=0.5:1.5 (US dollars per million tokens sent and received; 0:0 for a server of your own)"
+            )
+
+
+_priced: dict[str, bool] = {}
+
+
+def _is_priced(model: str) -> bool:
+    """Whether a price is known. A model without one is made known as free: its price would be looked for at every call."""
+    if model not in _priced:
+        litellm = load_litellm()
+        try:
+            _priced[model] = litellm.get_model_info(model).get("input_cost_per_token") is not None
+        except Exception:  # noqa: BLE001  (the library raises nothing more special)
+            _priced[model] = False
+        if not _priced[model]:
+            _set_price(model, 0.0, 0.0)
+    return _priced[model]
+
+
+def _set_price(model: str, sent: float, received: float) -> None:
+    """US dollars per million tokens."""
+    price = {"input_cost_per_token": sent / 1e6, "output_cost_per_token": received / 1e6}
+    load_litellm().register_model({model: {"litellm_provider": _provider_prefix(model), "mode": "chat", **price}})
 
 
 def _check_model(variable: str, model: str, environ: Mapping[str, str]) -> None:
@@ -260,6 +342,7 @@ async def complete(
     Raises:
         ModelError: the call is refused for good.
         ModelUnavailable: no answer after the retries.
+        BudgetSpent: the ledger's gate lets nothing through any more.
     """
     arguments: dict[str, Any] = {"model": model, "messages": messages, "timeout": timeout_s, "max_retries": 0}
     if tools:
@@ -270,7 +353,9 @@ async def complete(
     if provider == SCRIPTED_PROVIDER:
         arguments["script"] = script
         retries = 0
-    elif provider == "openai" and _has_own_server(os.environ) and not os.environ.get("OPENAI_API_KEY"):
+    else:
+        _is_priced(model)
+    if provider == "openai" and _has_own_server(os.environ) and not os.environ.get("OPENAI_API_KEY"):
         arguments["api_key"] = "none"  # the client insists on one; a local server does not read it
 
     started = time.perf_counter()
@@ -281,10 +366,14 @@ async def complete(
         while True:
             attempts += 1
             try:
-                response = await _attempt(arguments, timeout_s)
-                completion = _completion(response, (time.perf_counter() - started) * 1000, attempts)
+                async with ledger.gate.passage(model, role):
+                    response = await _attempt(arguments, timeout_s)
+                completion = _completion(response, _is_priced(model), (time.perf_counter() - started) * 1000, attempts)
                 outcome = "ok"
                 return completion
+            except BudgetSpent:
+                outcome = "error"
+                raise
             except Exception as error:
                 permanent = _permanent(error, model, role)
                 if permanent is not None:
@@ -293,8 +382,13 @@ async def complete(
                 if attempts > retries:
                     outcome = "unavailable"
                     raise _unavailable(error, model, role, attempts) from error
-                await asyncio.sleep(_pause(error, attempts))
+                pause = _pause(error, attempts)
+                if _is_rate_limit(error):
+                    ledger.gate.hold(model, pause)
+                else:
+                    await asyncio.sleep(pause)
     finally:
+        ledger.gate.spent_usd += (completion.cost_usd if completion else None) or 0.0
         ledger.calls.append(
             LlmCall(
                 id=uuid.uuid4().hex,
@@ -320,7 +414,7 @@ async def _attempt(arguments: dict[str, Any], timeout_s: float) -> Any:
     return response
 
 
-def _completion(response: Any, latency_ms: float, attempts: int) -> Completion:
+def _completion(response: Any, priced: bool, latency_ms: float, attempts: int) -> Completion:
     choice = response.choices[0]
     usage = getattr(response, "usage", None)
     hidden = getattr(response, "_hidden_params", None) or {}
@@ -328,7 +422,7 @@ def _completion(response: Any, latency_ms: float, attempts: int) -> Completion:
         message=_plain_message(choice.message),
         prompt_tokens=int(getattr(usage, "prompt_tokens", 0) or 0),
         completion_tokens=int(getattr(usage, "completion_tokens", 0) or 0),
-        cost_usd=hidden.get("response_cost"),
+        cost_usd=hidden.get("response_cost") if priced else None,
         latency_ms=latency_ms,
         attempts=attempts,
         finish_reason=str(choice.finish_reason or ""),
@@ -356,6 +450,8 @@ def _plain_message(message: Any) -> dict[str, Any]:
     extra = body.pop("provider_specific_fields", None) or {}  # litellm's own drawer, mostly of empty things
     if kept := {key: value for key, value in extra.items() if value is not None}:
         body["provider_specific_fields"] = kept
+        if not plain.get("content") and isinstance(kept.get("refusal"), str):
+            plain["content"] = kept["refusal"]  # where a model refuses, these are the words it answers with
     rest = {key: value for key, value in body.items() if key != "role" and value not in ({}, [], "")}
     return {**plain, **rest}
 
@@ -398,6 +494,10 @@ def _permanent(error: Exception, model: str, role: str) -> ModelError | None:
     if isinstance(status, int) and (status >= 500 or status in (408, 409, 425, 429)):
         return None
     return ModelError(model, role, _cause(error), "The provider does not accept this request.", "bad_request")
+
+
+def _is_rate_limit(error: Exception) -> bool:
+    return isinstance(error, load_litellm().exceptions.RateLimitError) or getattr(error, "status_code", None) == 429
 
 
 def _unavailable(error: Exception, model: str, role: str, attempts: int) -> ModelUnavailable:

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         default=0, ge=0, description="Take only the first so many personas of each shipped list; 0 means all."
     )
     rollouts: int = Field(default=1, ge=1, le=64, description="Live sessions per intent.")
+    rollouts_accepted: int = Field(
+        default=0, ge=0, description="Accepted sessions of an intent after which no further one is begun; 0: all are."
+    )
 
     intent_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that writes utterances.")
     user_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that plays the user.")
@@ -56,10 +59,34 @@ class Settings(BaseSettings):
         default=False, description="Let automation (not only people) start runs that call paid models."
     )
 
-    max_concurrent_sessions: int = Field(default=4, ge=1, le=1024, description="Live sessions at once per asset.")
+    max_concurrent_sessions: int = Field(default=4, ge=1, le=4096, description="Live sessions at once per run.")
     max_user_turns: int = Field(default=24, ge=1, description="User turns after which a session ends (turn_limit).")
     max_tool_calls: int = Field(default=300, ge=1, description="Tool calls after which a session ends.")
     max_session_minutes: float = Field(default=30.0, gt=0, description="Wall time after which a session ends.")
+    max_session_tokens: int = Field(
+        default=0, ge=0, description="Tokens, sent and received, after which a session ends; 0 means no limit."
+    )
+    max_session_cost_usd: float = Field(
+        default=0.0, ge=0, description="US dollars after which a session ends; 0 means no limit."
+    )
+    max_context_tokens: int = Field(
+        default=0,
+        ge=0,
+        description="Tokens (estimated) from which an agent's request leaves out the largest tool results; 0: when the model refuses.",
+    )
+    max_cost_usd: float = Field(
+        default=0.0, ge=0, description="US dollars one run may spend on models; then it stops, and the next goes on."
+    )
+    model_prices: Annotated[dict[str, tuple[float, float]], NoDecode] = Field(
+        default={},
+        description="Prices litellm does not know, US dollars per million tokens sent and received: `MODEL=0.5:1.5,...`.",
+    )
+    max_concurrent_model_calls: int = Field(
+        default=0, ge=0, description="Model calls at once per run, however many sessions there are; 0 means no limit."
+    )
+    max_concurrent_tool_calls: int = Field(
+        default=64, ge=1, description="Tool calls at once per run, however many sessions there are."
+    )
     max_minutes_per_run: float = Field(default=0.0, ge=0, description="Time budget of one run; 0 means none.")
     max_attempts: int = Field(default=3, ge=1, description="Tries of a failed session, over all runs.")
     max_regenerations: int = Field(default=2, ge=0, description="Times a drifting user turn is asked for again.")
@@ -136,6 +163,21 @@ class Settings(BaseSettings):
         if isinstance(value, tuple) and (bad := [host for host in value if not _HOST.fullmatch(host)]):
             raise ValueError(f"names of hosts, without scheme, port or path, with commas between; got {', '.join(bad)}")
         return value
+
+    @field_validator("model_prices", mode="before")
+    @classmethod
+    def _prices(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        prices = {}
+        for part in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                model, figures = part.rsplit("=", 1)
+                sent, received = (float(figure) for figure in figures.split(":"))
+            except ValueError as error:
+                raise ValueError(f"MODEL=SENT:RECEIVED, like hosted_vllm/x=0.5:1.5; got {part!r}") from error
+            prices[model] = (sent, received)
+        return prices
 
     @field_validator("split_percent", mode="before")
     @classmethod

@@ -26,7 +26,7 @@ import pyarrow as pa
 from ise_assets.settings import PROJECT
 
 T = TypeVar("T")
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 STREAM_MEMORY = "512MB"
 _OPEN_TIMEOUT_S = 60.0
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
@@ -291,7 +291,12 @@ def _add_files_of_a_session(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(sql("migrations/2_files_of_a_session"))
 
 
+def _add_elisions_of_a_session(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(sql("migrations/3_elisions_of_a_session"))
+
+
 MIGRATIONS[2] = _add_files_of_a_session
+MIGRATIONS[3] = _add_elisions_of_a_session
 
 
 def _version(connection: duckdb.DuckDBPyConnection, path: Path) -> int | None:

@@ -67,7 +67,7 @@ async def _replay_once(
         await workspace.mark_baseline()
         offered = names_of(json.loads(dialogue["tools"]))
         async for call, result in replay_calls(workspace, live, offered, settings):
-            differences = _differences(call, result)
+            differences = call_differences(call, result)
             divergence += differences
             rows.append(_row(call, result, not differences))
         files: list[dict[str, Any]] = []
@@ -158,7 +158,7 @@ async def _again(
     if call.name == "process" and _only_looks(call.arguments):
         deadline = time.monotonic() + pace.seconds_early(call) + _POLL_LONGER_S
         result = await once()
-        while _differences(call, result) and time.monotonic() < deadline:
+        while call_differences(call, result) and time.monotonic() < deadline:
             await asyncio.sleep(_POLL_EVERY_S)
             result = await once()
         return result
@@ -183,7 +183,8 @@ def _only_looks(arguments: str) -> bool:
     return isinstance(body, dict) and body.get("action") in ("list", "poll", "log")
 
 
-def _differences(call: LiveCall, result: ToolResult) -> list[dict[str, Any]]:
+def call_differences(call: LiveCall, result: ToolResult) -> list[dict[str, Any]]:
+    """In what a replayed call differs from the live one, after normalisation; empty where it gave the same."""
     pairs: list[tuple[str, Any, Any]] = [
         ("outcome", call.outcome, result.outcome),
         ("exit_code", call.exit_code, result.exit_code),

@@ -6,6 +6,7 @@ must be what they do, not how one list of them reads.
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
@@ -134,6 +135,7 @@ def _schema(name: str, model: type[Arguments]) -> dict[str, Any]:
 
 TOOLS: list[dict[str, Any]] = [_schema(name, model) for name, model in MODELS.items()]
 """All tools as OpenAI function schemas, in their first words."""
+_BY_NAME = {tool["function"]["name"]: tool for tool in TOOLS}
 
 
 def offered_tools(session: str, needed: Collection[str], hosts: Collection[str] = ()) -> list[dict[str, Any]]:
@@ -149,7 +151,7 @@ def offered_tools(session: str, needed: Collection[str], hosts: Collection[str] 
     chosen = [*needed, *rng.sample(others, rng.randint(min(2, len(others)), len(others)))]
     tools = []
     for name in rng.sample(sorted(chosen), len(chosen)):
-        tool = _schema(name, MODELS[name])
+        tool = copy.deepcopy(_BY_NAME[name])
         words = rng.choice((tool["function"]["description"], *_OTHER_WORDS[name]))
         if name == "web_fetch" and hosts:
             words = f"{words} Also reachable: {', '.join(sorted(hosts))} (http and https)."

@@ -20,7 +20,7 @@ from ise_assets.intent.sampler import SAMPLER_VERSION, Frame, combinations, inst
 from ise_assets.intent.template import context_of, render
 from ise_assets.intent.writer import Brief, compose, stand_in, write_utterance
 from ise_assets.journal import Journal
-from ise_assets.llm import Ledger, ModelFailure, Pace, close_clients
+from ise_assets.llm import Gate, Ledger, ModelFailure, Pace, close_clients
 from ise_assets.settings import SCRIPTED_MODEL
 from ise_assets.stage import StageRun
 from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
@@ -132,12 +132,13 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
 
     Raises:
         ModelError, ModelUnavailable: the writer model does not answer; finished utterances are in the pool.
+        BudgetSpent: the run has spent what it may; they are, too.
     """
     warehouse, settings = run.warehouse, run.settings
     personas = load_personas(warehouse)
     catalog = load_catalog()
     deadline = time.monotonic() + 60 * settings.max_minutes_per_run if settings.max_minutes_per_run else float("inf")
-    tally, pace = _Tally(), Pace(settings.max_writer_calls_per_minute)
+    tally, pace, gate = _Tally(), Pace(settings.max_writer_calls_per_minute), Gate(max_cost_usd=settings.max_cost_usd)
     with Journal(settings.journals_dir / "intent_pool" / f"{domain}.sqlite") as journal:
         finished = dict(journal.items())  # read first: from here on no other run writes this domain
         taken, known = set(), set()
@@ -152,7 +153,7 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
             plans = [plan_intent(frame, persona, catalog) for frame, persona in missing[start : start + _CHUNK]]
             calls: list[dict[str, Any]] = []
             try:
-                asyncio.run(_write(run, plans, finished, calls, journal, pace, len(missing), start))
+                asyncio.run(_write(run, plans, finished, calls, journal, pace, gate, len(missing), start))
             finally:
                 written = [plan for plan in plans if plan.frame.intent_id in finished]
                 bodies = [finished.pop(plan.frame.intent_id) for plan in written]
@@ -224,6 +225,7 @@ async def _write(
     calls: list[dict[str, Any]],
     journal: Journal,
     pace: Pace,
+    gate: Gate,
     total: int,
     before: int,
 ) -> None:
@@ -231,7 +233,7 @@ async def _write(
 
     After the first failure nothing new is asked; what is under way may end, it is paid for.
     """
-    gate = asyncio.Semaphore(run.settings.max_concurrent_writers)
+    places = asyncio.Semaphore(run.settings.max_concurrent_writers)
     failures: list[Exception] = []
     done = before
 
@@ -239,10 +241,10 @@ async def _write(
         nonlocal done
         identity = plan.frame.intent_id
         if identity not in finished:
-            async with gate:
+            async with places:
                 if failures:
                     return
-                ledger = Ledger()
+                ledger = Ledger(gate)
                 try:
                     written = await write_utterance(plan.brief, identity, identity, run.settings, ledger, pace)
                 except ModelFailure as error:

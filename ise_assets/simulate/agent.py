@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ise_assets.execute.models import LiveCall, ToolResult
-from ise_assets.llm import Completion, Ledger, Script, complete
+from ise_assets.llm import Completion, Ledger, ModelError, Script, complete
 from ise_assets.settings import Settings
+from ise_assets.simulate.context import Elision, as_sent, characters, elide
 
 AGENT_SYSTEM_PROMPT = """\
 You are an assistant that works on a person's Linux computer, in a shell and a file system. You are the user `user`; \
@@ -33,20 +34,25 @@ Answer briefly and plainly, with the facts asked for: what you did, what you fou
 CallTool = Callable[[str, str, int], Awaitable[ToolResult]]
 """Runs one tool: its name, its arguments (JSON text as the model wrote it), and the how-manieth call it is, from 0."""
 
-Stop = Literal["answered", "max_tool_calls", "max_session_minutes"]
+Stop = Literal[
+    "answered", "max_tool_calls", "max_session_minutes", "max_session_tokens", "max_session_cost", "context_full"
+]
+_CHARS_PER_TOKEN = 4
+_SMALLER = 0.75
+"""After a provider has called a request too long, the next one has at most this share of its characters."""
 
 
 class EmptyAnswer(RuntimeError):
-    """The agent model answered with neither text nor tool calls, twice in a row."""
+    """The agent model answered with neither text nor tool calls, time after time."""
 
 
 @dataclass
 class Agent:
-    """One session's agent. `messages` is the conversation as its model sees it; `calls` what its tools did.
+    """One session's agent. `messages` is the conversation, whole; `calls` what its tools did; `elisions` what of the messages its
+    model was no longer sent (see `context`).
 
     Args:
-        deadline: `time.monotonic()` after which nothing new is begun.
-        started: `time.monotonic()` of the session's start; the calls' offsets count from it.
+        started: `time.monotonic()` of the session's start; the calls' offsets count from it, and so do its minutes.
         told: is shown each event (`agent_text`, `tool_call`, `tool_result`) as it happens.
     """
 
@@ -55,26 +61,33 @@ class Agent:
     item_id: str
     tools: list[dict[str, Any]]
     call_tool: CallTool
-    deadline: float
     started: float
     told: Callable[[str, dict[str, Any]], None]
     script: Script | None = None
     messages: list[dict[str, Any]] = field(default_factory=lambda: [{"role": "system", "content": AGENT_SYSTEM_PROMPT}])
     calls: list[LiveCall] = field(default_factory=list)
+    elisions: list[Elision] = field(default_factory=list)
+
+    @property
+    def deadline(self) -> float:
+        """`time.monotonic()` after which nothing new is begun."""
+        return self.started + self.settings.max_session_minutes * 60
 
     async def answer_user(self, user_turn: int, message: str) -> Stop:
         """Take one message of the user and work until it is answered, or until a limit ends the session.
 
         Raises:
-            EmptyAnswer: two empty answers in a row.
+            EmptyAnswer: nothing but empty answers, as often as a turn may be asked for again.
             ModelError, ModelUnavailable: the model cannot be reached or refuses.
             WorkspaceDied: the workspace is gone; the session must start again.
         """
         self.messages.append({"role": "user", "content": message})
         while True:
-            if time.monotonic() >= self.deadline:
-                return "max_session_minutes"
+            if (spent := self._spent()) is not None:
+                return spent
             completion = await self._next_message()
+            if completion is None:
+                return "context_full"
             reply = completion.message
             self.messages.append(reply)
             if completion.text:
@@ -86,24 +99,50 @@ class Agent:
             if stop is not None:
                 return stop
 
-    async def _next_message(self) -> Completion:
-        for _ in range(2):
+    def _spent(self) -> Stop | None:
+        """Which limit of the session is reached, if any."""
+        if time.monotonic() >= self.deadline:
+            return "max_session_minutes"
+        most_tokens, most_usd = self.settings.max_session_tokens, self.settings.max_session_cost_usd
+        if most_tokens and self.ledger.prompt_tokens + self.ledger.completion_tokens >= most_tokens:
+            return "max_session_tokens"
+        if most_usd and self.ledger.cost_usd >= most_usd:
+            return "max_session_cost"
+        return None
+
+    async def _next_message(self) -> Completion | None:
+        """The model's next message; None where the conversation does not fit its context whatever is left out."""
+        most = self.settings.max_context_tokens * _CHARS_PER_TOKEN
+        empty, tries = 0, 1 + self.settings.max_regenerations
+        while empty < tries:
+            if most:
+                self.elisions += elide(self.messages, self.elisions, most)
+            sent = as_sent(self.messages, self.elisions, len(self.messages))
             left = self.deadline - time.monotonic()
-            completion = await complete(
-                role="agent",
-                model=self.settings.agent_model,
-                messages=self.messages,
-                item_id=self.item_id,
-                ledger=self.ledger,
-                tools=self.tools,
-                timeout_s=max(1.0, min(self.settings.model_timeout_s, left)),
-                retries=self.settings.model_retries,
-                script=self.script,
-            )
+            try:
+                completion = await complete(
+                    role="agent",
+                    model=self.settings.agent_model,
+                    messages=sent,
+                    item_id=self.item_id,
+                    ledger=self.ledger,
+                    tools=self.tools,
+                    timeout_s=max(1.0, min(self.settings.model_timeout_s, left)),
+                    retries=self.settings.model_retries,
+                    script=self.script,
+                )
+            except ModelError as error:
+                if error.kind != "context":
+                    raise
+                most = int(characters(sent) * _SMALLER)
+                if not elide(self.messages, self.elisions, most):
+                    return None
+                continue
             if completion.text.strip() or completion.message.get("tool_calls"):
                 _name_calls(completion.message, {call.tool_call_id for call in self.calls})
                 return completion
-        raise EmptyAnswer(f"the agent model {self.settings.agent_model!r} gave an empty answer twice")
+            empty += 1
+        raise EmptyAnswer(f"the agent model {self.settings.agent_model!r} gave an empty answer {tries} times")
 
     async def _run_calls(self, user_turn: int, tool_calls: list[dict[str, Any]]) -> Stop | None:
         stop: Stop | None = None

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from ise_assets.execute.models import CheckResult, LiveCall
 from ise_assets.intent.models import content_hash
 from ise_assets.llm import ModelFailure
+from ise_assets.simulate.context import Elision
 
 VERIFICATION = "verification"
 """The subgoal key of the turn in which the user asks the agent to check the result."""
@@ -52,7 +53,8 @@ class Dialogue:
 
     `messages` is what the agent model was sent and returned, the system prompt first. `drift_turns` counts the user
     turns that slipped out of the role at least once before they were let through, `regenerated_turns` the rewordings
-    asked for, of whatever reason. `files` is the final manifest, None where it was not taken. `failure` is what ended a session whose model failed; it is not written.
+    asked for, of whatever reason. `elisions` are the tool results that the agent's later requests left out: together with `messages` they
+    give back every request exactly (`context.as_sent`). `files` is the final manifest, None where it was not taken. `failure` is what ended a session whose model failed; it is not written.
     """
 
     id: str
@@ -70,6 +72,7 @@ class Dialogue:
     regenerated_turns: int = 0
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[LiveCall] = field(default_factory=list)
+    elisions: list[Elision] = field(default_factory=list)
     subgoal_turns: dict[str, list[int]] = field(default_factory=dict)
     live_checks: list[CheckResult] = field(default_factory=list)
     files: list[dict[str, Any]] | None = None
@@ -109,6 +112,7 @@ class Dialogue:
             "messages": _json(self.messages),
             "tools": _json(self.tools),
             "calls": _json([asdict(call) for call in self.calls]),
+            "elisions": _json([asdict(elision) for elision in self.elisions]),
             "subgoal_turns": _json(self.subgoal_turns),
             "live_checks": _json([asdict(check) for check in self.live_checks]),
             "files": None if self.files is None else _json(self.files),

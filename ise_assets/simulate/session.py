@@ -1,21 +1,26 @@
 """One live session: a seeded workspace, a user and an agent, from the opening words to the acceptance checks.
 
 Every way it can go ends in a `Dialogue` with its status and reason; only cancellation passes through, and it takes the
-workspace down with it. A workspace that dies is infrastructure: the session starts again in a fresh one.
+workspace down with it. A workspace that dies is infrastructure: the session goes on in a fresh one, from the last turn of the user.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
+import os
 import posixpath
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ise_assets.execute.acceptance import CheckerError, is_accepted, run_checks, spoken
 from ise_assets.execute.manifest import manifest_of
-from ise_assets.execute.models import CheckResult, FileChange, LiveCall, WorkspaceDied
+from ise_assets.execute.models import CheckResult, FileChange, LiveCall, ToolResult, WorkspaceDied
+from ise_assets.execute.replay import call_differences, replay_calls
 from ise_assets.execute.seed import plant
 from ise_assets.execute.tool_schemas import offered_tools
 from ise_assets.execute.tools import call_tool, names_of
@@ -25,11 +30,35 @@ from ise_assets.intent.template import HOME
 from ise_assets.llm import SCRIPTED_PROVIDER, Ledger, ModelFailure, Script
 from ise_assets.settings import Settings
 from ise_assets.simulate.agent import Agent, EmptyAnswer
+from ise_assets.simulate.checkpoint import Checkpoint
 from ise_assets.simulate.models import Dialogue, SessionStatus, UserTurn, dialogue_id
 from ise_assets.simulate.user import EXCERPT_CHARS, EXCERPT_FILES, Observation, UserModelError, UserSimulator
 
+_LOG = logging.getLogger(__name__)
+
 OnEvent = Callable[[str, dict[str, Any]], None]
 """Is shown a session as it happens: (kind, details); kinds: user_text, agent_text, tool_call, tool_result, check."""
+
+
+Keep = Callable[[Checkpoint], Awaitable[None]]
+"""Writes down where a session stands, each time the user has taken a turn."""
+
+
+@dataclass
+class Room:
+    """How much of the machine the sessions of a run may use at once: `starting` workspaces, and `calling` tools in them."""
+
+    starting: asyncio.Semaphore
+    calling: asyncio.Semaphore
+
+    @classmethod
+    def of(cls, settings: Settings) -> Room:
+        """Two workspaces at a time for each core; starting is work, and nobody is served by all of them getting ready together."""
+        return cls(asyncio.Semaphore(2 * (os.cpu_count() or 1)), asyncio.Semaphore(settings.max_concurrent_tool_calls))
+
+
+class WentOtherwise(RuntimeError):
+    """A call that was run again to bring a workspace back gave something else than before."""
 
 
 class Scripts(Protocol):
@@ -51,6 +80,10 @@ async def run_session(
     rollout_index: int,
     on_event: OnEvent | None = None,
     scripts: Scripts | None = None,
+    spec_hash: str = "",
+    checkpoint: Checkpoint | None = None,
+    keep: Keep | None = None,
+    room: Room | None = None,
 ) -> Dialogue:
     """Let the persona's user and the agent talk about `intent` in a fresh workspace, and check what came of it.
 
@@ -64,20 +97,43 @@ async def run_session(
         rollout_index: the how-manieth session of this intent, from 0.
         on_event: is shown the session while it goes on.
         scripts: makes the scripts for scripted models; the scripted teacher's own by default.
+        spec_hash: what the session is made from; its checkpoints carry it.
+        checkpoint: where an earlier try of this session got to; it goes on from there.
+        keep: is awaited with a checkpoint after each turn of the user.
+        room: shared with the other sessions of the run.
 
     Returns:
         The session, also when it failed: status `error` with `stop_reason`, and what there was until then.
     """
     session = _Session(
-        intent, persona, tasks, backend, limits, settings, ledger, rollout_index, on_event or _unseen, scripts
+        intent,
+        persona,
+        tasks,
+        backend,
+        limits,
+        settings,
+        ledger,
+        rollout_index,
+        on_event or _unseen,
+        scripts,
+        spec_hash,
+        checkpoint,
+        keep,
+        room or Room.of(settings),
     )
-    started = time.monotonic()
+    if checkpoint is not None:
+        ledger.calls[:] = checkpoint.llm_calls
+    started = time.monotonic() - (checkpoint.elapsed_s if checkpoint else 0.0)
     attempt = 0
     while True:
         attempt += 1
         try:
             dialogue = await session.run()
             break
+        except WentOtherwise as error:
+            _LOG.warning("session %s starts over: %s", session.dialogue.id, error)
+            session.checkpoint = None
+            attempt -= 1
         except WorkspaceDied as error:
             dialogue = session.dialogue
             dialogue.status, dialogue.stop_reason = "error", f"workspace_died: {error}"
@@ -106,6 +162,10 @@ class _Session:
     rollout_index: int
     told: OnEvent
     scripts: Scripts | None
+    spec_hash: str
+    checkpoint: Checkpoint | None
+    keep: Keep | None
+    room: Room
 
     def __post_init__(self) -> None:
         self.dialogue = self._fresh()
@@ -126,12 +186,15 @@ class _Session:
     async def run(self) -> Dialogue:
         """One try, in one workspace."""
         self.dialogue = self._fresh()
-        async with await Workspace.start(self.backend, self.limits) as workspace:
-            truths = await plant(workspace, self.intent, self.tasks)
-            baseline = await run_checks(workspace, self.intent, self.tasks, truths, {}, None)
-            await workspace.mark_baseline()
-            started = time.monotonic()
-            user, agent = self._cast(workspace, started)
+        async with AsyncExitStack() as stack:
+            async with self.room.starting:
+                workspace = await stack.enter_async_context(await Workspace.start(self.backend, self.limits))
+                truths = await plant(workspace, self.intent, self.tasks)
+                baseline = await run_checks(workspace, self.intent, self.tasks, truths, {}, None)
+                await workspace.mark_baseline()
+                user, agent = self._cast(workspace)
+                if self.checkpoint is not None:
+                    await self._catch_up(workspace, user, agent, self.checkpoint)
             try:
                 await self._talk(workspace, user, agent)
             except (ModelFailure, UserModelError, EmptyAnswer) as error:
@@ -139,20 +202,38 @@ class _Session:
                 self._end("error", f"{type(error).__name__}: {error}")
             finally:
                 self.dialogue.messages, self.dialogue.calls = agent.messages, agent.calls
+                self.dialogue.elisions = agent.elisions
                 self.dialogue.drift_turns = user.drift_turns
                 self.dialogue.regenerated_turns = user.regenerated_turns
             if self.dialogue.status != "error":
                 replies = spoken(self.dialogue.messages, self.dialogue.subgoal_turns)
                 try:
-                    self.dialogue.files = await manifest_of(workspace)
-                    final = await run_checks(workspace, self.intent, self.tasks, truths, replies, baseline)
+                    async with self.room.calling:
+                        self.dialogue.files = await manifest_of(workspace)
+                        final = await run_checks(workspace, self.intent, self.tasks, truths, replies, baseline)
                 except CheckerError as error:  # the conversation is paid for and kept
                     self._end("error", f"{type(error).__name__}: {error}")
                 else:
                     self._judge(baseline, final)
         return self.dialogue
 
-    def _cast(self, workspace: Workspace, started: float) -> tuple[UserSimulator, Agent]:
+    async def _catch_up(self, workspace: Workspace, user: UserSimulator, agent: Agent, past: Checkpoint) -> None:
+        """Bring workspace, user and agent to where `past` was written.
+
+        Raises:
+            WentOtherwise: a call gives something else now.
+        """
+        async for call, result in replay_calls(workspace, past.calls, names_of(self.dialogue.tools), self.settings):
+            if different := call_differences(call, result):
+                raise WentOtherwise(
+                    f"call {call.index} ({call.name}) gave another {different[0]['what']} when run again"
+                )
+        user.restore(past.user)
+        agent.messages, agent.calls, agent.elisions = list(past.messages), list(past.calls), list(past.elisions)
+        agent.started = time.monotonic() - past.elapsed_s
+        self.dialogue.subgoal_turns = {key: list(turns) for key, turns in past.subgoal_turns.items()}
+
+    def _cast(self, workspace: Workspace) -> tuple[UserSimulator, Agent]:
         user_script, agent_script = self._scripts()
         offered = names_of(self.dialogue.tools)
         user = UserSimulator(
@@ -163,16 +244,20 @@ class _Session:
             item_id=self.dialogue.id,
             script=user_script,
         )
+
+        async def run_tool(name: str, arguments: str, index: int) -> ToolResult:
+            async with self.room.calling:
+                return await call_tool(
+                    workspace, name, arguments, call_index=index, settings=self.settings, offered=offered
+                )
+
         agent = Agent(
             settings=self.settings,
             ledger=self.ledger,
             item_id=self.dialogue.id,
             tools=self.dialogue.tools,
-            call_tool=lambda name, arguments, index: call_tool(
-                workspace, name, arguments, call_index=index, settings=self.settings, offered=offered
-            ),
-            deadline=started + self.settings.max_session_minutes * 60,
-            started=started,
+            call_tool=run_tool,
+            started=time.monotonic(),
             told=self.told,
             script=agent_script,
         )
@@ -190,8 +275,12 @@ class _Session:
 
     async def _talk(self, workspace: Workspace, user: UserSimulator, agent: Agent) -> None:
         sight = _Sight(workspace)
-        turn = user.say_first()
-        for number in range(1, self.settings.max_user_turns + 1):
+        if self.checkpoint is None:
+            turn, first = user.say_first(), 1
+        else:
+            turn, first = self.checkpoint.turn, self.checkpoint.number
+            await sight.look([])
+        for number in range(first, self.settings.max_user_turns + 1):
             self.dialogue.subgoal_turns.setdefault(turn.subgoal, []).append(number)
             self.told("user_text", {"turn": number, "text": turn.message, "subgoal": turn.subgoal})
             before = len(agent.calls)
@@ -203,7 +292,24 @@ class _Session:
             turn = await user.next_turn(answer, observation, max(1.0, agent.deadline - time.monotonic()))
             if turn.done:
                 return self._end(*_ending(turn))
+            await self._keep(number + 1, turn, user, agent)
         return self._end("turn_limit", "max_user_turns")
+
+    async def _keep(self, number: int, turn: UserTurn, user: UserSimulator, agent: Agent) -> None:
+        self.checkpoint = Checkpoint(
+            spec_hash=self.spec_hash,
+            number=number,
+            turn=turn,
+            user={**user.state(), "messages": list(user.messages)},
+            messages=list(agent.messages),
+            calls=list(agent.calls),
+            elisions=list(agent.elisions),
+            subgoal_turns={key: list(turns) for key, turns in self.dialogue.subgoal_turns.items()},
+            llm_calls=list(self.ledger.calls),
+            elapsed_s=time.monotonic() - agent.started,
+        )
+        if self.keep is not None:
+            await self.keep(self.checkpoint)
 
     def _end(self, status: SessionStatus, reason: str) -> None:
         self.dialogue.status, self.dialogue.stop_reason = status, reason[:2_000]

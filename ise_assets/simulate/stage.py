@@ -1,8 +1,8 @@
 """Stage S for one domain: every kept intent gets its sessions, many at once; nothing finished is lost or done twice.
 
 Finished sessions go to the journal as they end and from there into the warehouse: about once a minute, at the end, and
-at the start (what a killed run left). One session's trouble ends that session; a dead endpoint or a refused key ends
-the run.
+at the start (what a killed run left). Sessions with paid models are also written down each time the user has taken a turn, and
+go on from there. One session's trouble ends that session; a dead endpoint or a refused key ends the run.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -24,11 +26,21 @@ from ise_assets.intent.catalog import tasks_by_hash
 from ise_assets.intent.models import Intent, Persona, Task, content_hash
 from ise_assets.intent.pool import load_intents
 from ise_assets.journal import Journal
-from ise_assets.llm import SCRIPTED_PROVIDER, Ledger, ModelError, ModelUnavailable, check_models, close_clients
+from ise_assets.llm import (
+    SCRIPTED_PROVIDER,
+    BudgetSpent,
+    Gate,
+    Ledger,
+    ModelError,
+    ModelUnavailable,
+    check_models,
+    close_clients,
+)
 from ise_assets.settings import Settings
+from ise_assets.simulate.checkpoint import Checkpoint
 from ise_assets.simulate.models import Dialogue, dialogue_id, transcript_markdown
 from ise_assets.simulate.scripted import provider
-from ise_assets.simulate.session import Scripts, run_session
+from ise_assets.simulate.session import Room, Scripts, run_session
 from ise_assets.stage import StageRun
 from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
@@ -36,6 +48,7 @@ STAGE_VERSION = 1
 """Raised by hand when sessions made from the same inputs would differ in kind."""
 
 FOLD_EVERY_S = 60.0
+_CHECKPOINT = "checkpoint "
 OUTAGE_LIMIT = 8
 """Sessions in a row without an answering endpoint, after which the run stops."""
 
@@ -86,6 +99,9 @@ def simulate_domain(run: StageRun, domain: str, scripts: Scripts | None = None) 
     return {
         **summarize(run.warehouse, domain),
         "new_sessions": partition.done if partition else 0,
+        "resumed_sessions": partition.resumed if partition else 0,
+        "cost_usd_of_run": partition.gate.spent_usd if partition else 0.0,
+        "stopped_by": partition.stopped_by if partition else None,
         "remaining": len(session_work(run, domain)[0]),
         "stale": 0 if run.refresh else stale,
     }
@@ -97,7 +113,10 @@ def session_work(run: StageRun, domain: str) -> tuple[list[Job], int]:
     rows = run.warehouse.rows(sql("simulate/select_session_work"), {"domain": domain, "rollouts": settings.rollouts})
     jobs: list[Job] = []
     stale = 0
+    enough = settings.rollouts_accepted
     for row in rows:
+        if row["status"] is None and enough and row["accepted"] >= enough:
+            continue
         spec_hash = content_hash(
             "simulate", STAGE_VERSION, row["intent_spec_hash"], settings.user_model, settings.agent_model
         )
@@ -176,6 +195,10 @@ def _partition(run: StageRun, domain: str, journal: Journal, jobs: list[Job], sc
         backend=open_backend(run.settings.workspace_backend),
         limits=Limits.of(run.settings),
         scripts=scripts,
+        accepted_before={
+            row["intent_id"]: row["accepted"]
+            for row in run.warehouse.rows(sql("simulate/count_accepted"), {"domain": domain})
+        },
     )
 
 
@@ -193,10 +216,20 @@ class _Partition:
     backend: Backend
     limits: Limits
     scripts: Scripts | None
+    accepted_before: Mapping[str, int]
     done: int = 0
-    _next: int = 0
+    resumed: int = 0
+    stopped_by: str | None = None
     _unanswered: list[tuple[Job, dict[str, Any]]] = field(default_factory=list)
     _interrupt: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        self.gate = Gate(self.settings.max_concurrent_model_calls, self.settings.max_cost_usd)
+        self._room = Room.of(self.settings)
+        self._waiting = deque(self.jobs)
+        self._accepted = Counter(self.accepted_before)
+        self._in_flight: Counter[str] = Counter()
+        self._ended = asyncio.Event()
 
     @property
     def settings(self) -> Settings:
@@ -240,14 +273,42 @@ class _Partition:
         loop.set_exception_handler(handle)
 
     async def _worker(self) -> None:
-        while self._next < len(self.jobs) and time.monotonic() < self._deadline:
-            job = self.jobs[self._next]
-            self._next += 1
-            await self._session(job)
+        while self.stopped_by is None:
+            if time.monotonic() >= self._deadline and self._waiting:
+                self.stopped_by = "ISE_MAX_MINUTES_PER_RUN"
+                return
+            job = await self._next()
+            if job is None:
+                return
+            self._in_flight[job.intent_id] += 1
+            try:
+                await self._session(job)
+            finally:
+                self._in_flight[job.intent_id] -= 1
+                ended, self._ended = self._ended, asyncio.Event()
+                ended.set()
+
+    async def _next(self) -> Job | None:
+        """A job to do; with `rollouts_accepted` one whose intent may still need it, whatever comes of its sessions in flight."""
+        enough = self.settings.rollouts_accepted
+        while True:
+            for _ in range(len(self._waiting)):
+                job = self._waiting.popleft()
+                accepted = self._accepted[job.intent_id]
+                if not enough or accepted + self._in_flight[job.intent_id] < enough:
+                    return job
+                if accepted < enough:
+                    self._waiting.append(job)
+            if not self._waiting:
+                return None
+            await self._ended.wait()
 
     async def _session(self, job: Job) -> None:
         intent = self.intents[job.intent_id]
-        ledger = Ledger()
+        ledger = Ledger(self.gate)
+        identity = dialogue_id(job.intent_id, job.rollout_index)
+        checkpoint = await self._checkpoint(identity, job)
+        self.resumed += checkpoint is not None
         try:
             dialogue = await run_session(
                 intent,
@@ -259,15 +320,23 @@ class _Partition:
                 ledger,
                 job.rollout_index,
                 scripts=self.scripts,
+                spec_hash=job.spec_hash,
+                checkpoint=checkpoint,
+                keep=partial(self._keep_checkpoint, identity) if self.settings.uses_paid_models else None,
+                room=self._room,
             )
         except BackendUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  (one session's trouble, whatever it is, stays its own)
             _LOG.exception("session of intent %s failed", intent.id)
             dialogue = self._failed(job, error)
+        if isinstance(dialogue.failure, BudgetSpent):  # it goes on from its last checkpoint, in another run
+            self.stopped_by = "ISE_MAX_COST_USD"
+            return
         dialogue.attempts += job.attempts
+        self._accepted[job.intent_id] += dialogue.accepted_live
         body = self._body(job, dialogue, ledger)
-        await self._keep(dialogue.id, body)
+        await self._keep(dialogue.id, body, resumable=dialogue.failure is not None)
         self.done += 1
         self.run.progress(self.done, len(self.jobs), "sessions")
         await self._watch_endpoint(job, dialogue, body)
@@ -291,9 +360,20 @@ class _Partition:
             "llm_calls": [_journaled(row) for row in ledger.rows(**place)],
         }
 
-    async def _keep(self, item_id: str, body: dict[str, Any]) -> None:
+    async def _keep(self, item_id: str, body: dict[str, Any], resumable: bool) -> None:
+        """Write down a session that ended; with what there is to go on from, if it may be tried again from there."""
+        over = None if resumable else _CHECKPOINT + item_id
         async with self._journal_lock:
-            await asyncio.to_thread(self.journal.append, item_id, body)
+            await asyncio.to_thread(self.journal.append, item_id, body, instead_of=over)
+
+    async def _keep_checkpoint(self, item_id: str, checkpoint: Checkpoint) -> None:
+        async with self._journal_lock:
+            await asyncio.to_thread(self.journal.append, _CHECKPOINT + item_id, checkpoint.body(), kind="checkpoint")
+
+    async def _checkpoint(self, item_id: str, job: Job) -> Checkpoint | None:
+        async with self._journal_lock:
+            body = await asyncio.to_thread(self.journal.get, _CHECKPOINT + item_id)
+        return Checkpoint.of(body) if body is not None and body["spec_hash"] == job.spec_hash else None
 
     async def _watch_endpoint(self, job: Job, dialogue: Dialogue, body: dict[str, Any]) -> None:
         """Stop a run that nobody answers; the sessions that only met the outage get their try back."""
@@ -307,7 +387,7 @@ class _Partition:
             return
         for tried, kept in self._unanswered:
             kept["dialogue"]["attempts"] = tried.attempts
-            await self._keep(kept["dialogue"]["id"], kept)
+            await self._keep(kept["dialogue"]["id"], kept, resumable=True)
         count = len(self._unanswered)
         raise SimulationStopped(
             f"{self.domain}: stopped after {count} session{'s' if count > 1 else ''} in a row without an answer from "

@@ -10,7 +10,7 @@ the prefix.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,8 @@ from ise_assets.simulate.role_lock import drift_reasons
 EXCERPT_CHARS = 200
 EXCERPT_FILES = 6
 _COMMANDS_SHOWN = 8
+_STATE = ("messages", "revealed", "verification_asked", "drift_turns", "regenerated_turns")
+_ANSWER_CHARS = 20_000
 _DRIFT = "breaks the role:"
 _PLAIN_VERIFICATION = "Before we stop, please check everything once more and tell me what you see."
 
@@ -149,6 +151,15 @@ class UserSimulator:
             self._said(turn)
         return turn
 
+    def state(self) -> dict[str, Any]:
+        """Where this user stands between two turns, as JSON values; `restore` takes it."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Stand where `state` was taken."""
+        for name in _STATE:
+            setattr(self, name, state[name])
+
     def _read(self, completion: Completion) -> tuple[UserTurn | None, list[str]]:
         """The turn that the model wrote, if it is one, and what speaks against it."""
         try:
@@ -212,6 +223,9 @@ class UserSimulator:
         return str(self.intent.subgoals[index]["key"])
 
     def _what_happened(self, answer: str, observation: Observation) -> str:
+        if len(answer) > _ANSWER_CHARS:
+            half = _ANSWER_CHARS // 2
+            answer = f"{answer[:half]}\n[... {len(answer) - _ANSWER_CHARS:,} characters ...]\n{answer[-half:]}"
         return f"{answer}\n\n[workspace]\n{observation.text()}\n\n[notes]\n{self._stage_notes()}"
 
     def _stage_notes(self, with_next: bool = True) -> str:

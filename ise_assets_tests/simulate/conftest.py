@@ -39,6 +39,6 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
     provider.register()
 
     def make(**overrides: Any) -> Settings:
-        return Settings(_env_file=None, home=tmp_path, **overrides)  # type: ignore[call-arg]
+        return Settings(_env_file=None, **{"home": tmp_path, **overrides})  # type: ignore[call-arg]
 
     return make

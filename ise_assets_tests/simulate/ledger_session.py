@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 from ise_assets.intent.models import Intent, Persona, Task, TaskInstance
+from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow
 
 ROOT = "/home/user/ledger"
 _NUMBERS = count()
@@ -76,7 +78,7 @@ def make_intent(number: int = 0) -> Intent:
             "domains": ["file-io"],
             "tasks": [TASK.name],
             "complexity": "simple",
-            "utterance": "Hi, please sum the ledger into total.txt.",
+            "utterance": f"Hi, please sum ledger no. {number} into total.txt.",
             "seed": [TaskInstance(task=TASK.name, scenario_hash=TASK.content_hash, params={}, root=ROOT, ports={})],
             "subgoals": [
                 {
@@ -131,6 +133,49 @@ def make_intent(number: int = 0) -> Intent:
             "spec_hash": "s",
         }
     )
+
+
+def fill(warehouse: Warehouse, count: int) -> None:
+    """`count` kept intents, their persona and their scenario."""
+    now = datetime.now(UTC)
+    stamp = {"run_id": "r0", "written_at": now}
+    intents = [make_intent(number) for number in range(count)]
+    rows: dict[str, list[dict[str, Any]]] = {
+        "persona_pool": [{**ADA.model_dump(), "expertise": list(ADA.expertise), "source_sha256": "x", **stamp}],
+        "task_catalog": [
+            {
+                "content_hash": TASK.content_hash,
+                "name": TASK.name,
+                "domain": TASK.domain,
+                "title": TASK.title,
+                "description": TASK.description,
+                "tiers": list(TASK.tiers),
+                "tools": list(TASK.tools),
+                "subgoals": 2,
+                "current": True,
+                "spec": json.dumps(TASK.model_dump(mode="json", by_alias=True)),
+                **stamp,
+            }
+        ],
+        "intent_pool": [
+            {
+                **{
+                    key: json.dumps(value) if key in ("seed", "subgoals", "acceptance", "scenario_hashes") else value
+                    for key, value in intent.model_dump(mode="json").items()
+                },
+                **stamp,
+            }
+            for intent in intents
+        ],
+        "deduped_pool": [{"intent_id": i.id, "domain": TASK.domain, "spec_hash": "s", **stamp} for i in intents],
+    }
+
+    def put(connection: Any) -> None:
+        for table, items in rows.items():
+            key = {"task_catalog": "content_hash", "deduped_pool": "intent_id"}.get(table, "id")
+            replace_rows(connection, table, rows_to_arrow(connection, table, items), [key])
+
+    warehouse.write(put)
 
 
 TASKS = {TASK.content_hash: TASK}

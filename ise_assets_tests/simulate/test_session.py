@@ -162,13 +162,13 @@ def test_a_session_that_takes_too_long_is_ended(
     assert 0 < len(dialogue.calls) < 20
 
 
-def test_one_empty_answer_is_asked_again_and_two_end_the_session(
+def test_empty_answers_are_asked_again_and_too_many_end_the_session(
     intent: Intent, persona: Persona, backend: Backend, make_settings: Callable[..., Settings]
 ) -> None:
-    once, _ = play(intent, persona, backend, make_settings(), list(GOOD_USER), ["", *good_agent()])
+    once, _ = play(intent, persona, backend, make_settings(), list(GOOD_USER), ["", " ", *good_agent()])
     assert once.accepted_live and all(message.get("content") != "" for message in once.messages)
-    twice, _ = play(intent, persona, backend, make_settings(), [], ["", "  "])
-    assert (twice.status, twice.stop_reason.split(":")[0], twice.user_turns) == ("error", "EmptyAnswer", 1)
+    often, _ = play(intent, persona, backend, make_settings(), [], ["", "  ", ""])
+    assert (often.status, often.stop_reason.split(":")[0], often.user_turns) == ("error", "EmptyAnswer", 1)
 
 
 def test_a_model_that_fails_leaves_an_error_row_with_what_there_was(

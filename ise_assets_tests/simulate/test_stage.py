@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from ise_assets.llm import Script
 from ise_assets.settings import PROJECT, Settings, SettingsError
 from ise_assets.simulate.stage import SimulationStopped, session_work, simulate_domain
 from ise_assets.stage import StageRun
-from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow
-from ise_assets_tests.simulate.ledger_session import ADA, GOOD_USER, TASK, Playlist, good_agent, make_intent
+from ise_assets.warehouse import Warehouse
+from ise_assets_tests.simulate.ledger_session import GOOD_USER, Playlist, fill, good_agent
 
 DOMAIN = "file-io"
 SESSIONS = "SELECT * FROM simulated_dialogues ORDER BY id"
@@ -32,49 +31,6 @@ SESSIONS = "SELECT * FROM simulated_dialogues ORDER BY id"
 
 def good_scripts(*_: Any) -> tuple[Script, Script]:
     return Playlist(*GOOD_USER), Playlist(*good_agent())
-
-
-def fill(warehouse: Warehouse, count: int) -> None:
-    """`count` kept intents, their persona and their scenario."""
-    now = datetime.now(UTC)
-    stamp = {"run_id": "r0", "written_at": now}
-    intents = [make_intent(number) for number in range(count)]
-    rows: dict[str, list[dict[str, Any]]] = {
-        "persona_pool": [{**ADA.model_dump(), "expertise": list(ADA.expertise), "source_sha256": "x", **stamp}],
-        "task_catalog": [
-            {
-                "content_hash": TASK.content_hash,
-                "name": TASK.name,
-                "domain": TASK.domain,
-                "title": TASK.title,
-                "description": TASK.description,
-                "tiers": list(TASK.tiers),
-                "tools": list(TASK.tools),
-                "subgoals": 2,
-                "current": True,
-                "spec": json.dumps(TASK.model_dump(mode="json", by_alias=True)),
-                **stamp,
-            }
-        ],
-        "intent_pool": [
-            {
-                **{
-                    key: json.dumps(value) if key in ("seed", "subgoals", "acceptance", "scenario_hashes") else value
-                    for key, value in intent.model_dump(mode="json").items()
-                },
-                **stamp,
-            }
-            for intent in intents
-        ],
-        "deduped_pool": [{"intent_id": i.id, "domain": DOMAIN, "spec_hash": "s", **stamp} for i in intents],
-    }
-
-    def put(connection: Any) -> None:
-        for table, items in rows.items():
-            key = {"task_catalog": "content_hash", "deduped_pool": "intent_id"}.get(table, "id")
-            replace_rows(connection, table, rows_to_arrow(connection, table, items), [key])
-
-    warehouse.write(put)
 
 
 @pytest.fixture
@@ -191,11 +147,11 @@ def test_one_sessions_failure_stops_nothing_and_is_retried_up_to_the_cap(make_ru
 
 def test_a_failed_session_that_succeeds_later_is_one_row(make_run: Callable[..., StageRun]) -> None:
     run = make_run(1)
-    simulate_domain(run, DOMAIN, lambda *_: (Playlist(), Playlist("", "")))
+    simulate_domain(run, DOMAIN, lambda *_: (Playlist(), Playlist("", "", "")))
     assert simulate_domain(again(run), DOMAIN, good_scripts)["statuses"] == {"completed": 1}
     (row,) = run.warehouse.rows(SESSIONS)
     assert row["attempts"] == 2 and row["run_id"] == "r2"
-    assert run.warehouse.scalar("SELECT count(*) FROM llm_calls WHERE role = 'agent'") == 2 + 8
+    assert run.warehouse.scalar("SELECT count(*) FROM llm_calls WHERE role = 'agent'") == 3 + 8
 
 
 def test_other_models_make_sessions_stale_and_only_refresh_does_them_again(make_run: Callable[..., StageRun]) -> None:

@@ -149,7 +149,7 @@ def test_a_user_model_that_insists_is_overruled_with_plain_words(
         (turn("", "0.note"), "has no message"),
         ("not JSON at all", "not the JSON object"),
         ('{"message": "x"}', "subgoal"),
-        (turn("Hi, please sum the ledger into total.txt.", "0.total"), "repeats an earlier message"),
+        (turn("Hi, please sum ledger no. 0 into total.txt.", "0.total"), "repeats an earlier message"),
     ],
 )
 def test_an_unusable_turn_is_asked_for_again(

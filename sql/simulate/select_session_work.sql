@@ -4,7 +4,8 @@ SELECT
     intent.spec_hash AS intent_spec_hash,
     session.status,
     session.attempts,
-    session.spec_hash
+    session.spec_hash,
+    count(*) FILTER (session.accepted_live) OVER (PARTITION BY kept.intent_id) AS accepted
 FROM deduped_pool AS kept
 JOIN intent_pool AS intent ON intent.id = kept.intent_id
 CROSS JOIN (SELECT unnest(range($rollouts))::INTEGER AS rollout_index) AS rollout
