@@ -53,6 +53,26 @@ def accepted_share(warehouse: Warehouse, domain: str, floor: float) -> CheckOutc
     )
 
 
+ISE_MEANS = {"user_turns": 8.12, "dialogue_turns": 68.24, "tool_calls": 29.26, "distinct_tools": 4.69}
+"""Means per session of the paper's corpus (arXiv 2606.11520); 91.1 % of its sessions have 6 to 10 user turns."""
+
+
+def like_ise(warehouse: Warehouse, domain: str, stray: float) -> CheckOutcome:
+    """The means of the domain's whole sessions lie within the share `stray` of ISE's; no session, no pass."""
+    row = warehouse.rows(sql("checks/session_means"), {"domain": domain})[0]
+    if not row["sessions"]:
+        return CheckOutcome(False, "no session that ran to its end", row)
+    told, far = [], []
+    for name, ise in ISE_MEANS.items():
+        told.append(f"{name.replace('_', ' ')} {row[name]:.2f} (ISE {ise})")
+        if abs(row[name] / ise - 1) > stray:
+            far.append(name)
+    said = f"{row['sessions']} sessions: {', '.join(told)}; {row['six_to_ten']:.1%} with 6 to 10 user turns (ISE 91.1%)"
+    if far:
+        said += f"; more than {stray:.0%} away: {', '.join(far)}"
+    return CheckOutcome(not far, said, {**row, "far": far})
+
+
 def failures_labelled(warehouse: Warehouse, domain: str) -> CheckOutcome:
     """Every call has an outcome, and none that exited with a non-zero code, live or replayed, is called ok."""
     row = warehouse.rows(sql("checks/failures_labelled"), {"domain": domain})[0]

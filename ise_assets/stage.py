@@ -20,6 +20,10 @@ DOMAIN_ASSETS = (
 """The assets of one domain, in the order in which they build on each other."""
 
 
+OUT_OF_TIME, OUT_OF_MONEY = "ISE_MAX_MINUTES_PER_RUN", "ISE_MAX_COST_USD"
+"""What a summary's `stopped_by` says: the limit that ended a run before its work was done."""
+
+
 def _silent(done: int, total: int, what: str) -> None:
     return None
 

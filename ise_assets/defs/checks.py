@@ -17,6 +17,7 @@ from ise_assets.train.checks import decontaminated, nothing_leaks_across, nothin
 from ise_assets.warehouse import Warehouse
 
 ACCEPTED_FLOOR = 0.95
+STRAY = 0.4
 Test = Callable[[Warehouse, Settings, str], CheckOutcome]
 
 
@@ -72,6 +73,13 @@ sessions_unique = _domain_check(
     "sessions_unique",
     "One row per intent and rollout.",
     _keys("simulated_dialogues", "intent_id", "rollout_index"),
+)
+like_ise = _domain_check(
+    simulated_dialogues,
+    "like_ise",
+    f"Turns, calls and tools of a session are, on average, within {STRAY:.0%} of ISE's.",
+    lambda warehouse, settings, domain: checks.like_ise(warehouse, domain, STRAY),
+    blocking=False,
 )
 calls_unique = _domain_check(
     executed_traces, "calls_unique", "One row per tool call.", _keys("tool_calls", "dialogue_id", "call_index")

@@ -2,9 +2,12 @@
 
 import dagster as dg
 
-from ise_assets.defs.intent.assets import persona_pool
+from ise_assets.defs.intent.assets import intent_pool, persona_pool
+from ise_assets.defs.partitions import domains
+from ise_assets.defs.simulate.assets import simulated_dialogues
 from ise_assets.intent.personas import pending_lists
 from ise_assets.settings import load_settings
+from ise_assets.stage import OUT_OF_TIME
 from ise_assets.warehouse import Warehouse
 
 
@@ -23,6 +26,29 @@ def persona_lists(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     key = "; ".join(f"{path.name} {sha256[:16]}" for path, sha256 in new)
     request = dg.RunRequest(run_key=key, asset_selection=[persona_pool.key], tags={"persona_lists": key[:200]})
     return dg.SensorResult(run_requests=[request])
+
+
+@dg.sensor(
+    target=dg.AssetSelection.assets(intent_pool, simulated_dialogues),
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Goes on with domains whose last run used up its time (ISE_MAX_MINUTES_PER_RUN) before its work was done.",
+)
+def go_on(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Requests once more what the last run of an asset and domain left undone for want of time; for want of money it asks nobody."""
+    settings = load_settings()
+    if settings.uses_paid_models and not settings.allow_paid_automation:
+        return dg.SkipReason("models that may cost money are set, and ISE_ALLOW_PAID_AUTOMATION is not")
+    requests = []
+    for asset in (intent_pool, simulated_dialogues):
+        for domain in domains.get_partition_keys():
+            wanted = dg.AssetRecordsFilter(asset.key, asset_partitions=[domain])
+            for record in context.instance.fetch_materializations(wanted, limit=1).records:
+                said = record.asset_materialization.metadata if record.asset_materialization else {}
+                if "stopped_by" in said and said["stopped_by"].value == OUT_OF_TIME:
+                    key = f"{asset.key.to_user_string()} {domain} {record.run_id}"
+                    requests.append(dg.RunRequest(run_key=key, asset_selection=[asset.key], partition_key=domain))
+    return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("no run ended for want of time")
 
 
 carry_on = dg.AutomationConditionSensorDefinition(

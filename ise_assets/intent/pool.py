@@ -22,7 +22,7 @@ from ise_assets.intent.writer import Brief, compose, stand_in, write_utterance
 from ise_assets.journal import Journal
 from ise_assets.llm import Gate, Ledger, ModelFailure, Pace, close_clients
 from ise_assets.settings import SCRIPTED_MODEL
-from ise_assets.stage import StageRun
+from ise_assets.stage import OUT_OF_TIME, StageRun
 from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
 INTENT_VERSION = 2
@@ -165,6 +165,8 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
         "intents": sum(row["n"] for row in rows),
         "new_intents": tally.count,
         "remaining": len(missing) - tally.count,
+        "stopped_by": OUT_OF_TIME if tally.count < len(missing) else None,
+        "cost_usd_of_run": gate.spent_usd,
         "personas": len(personas),
         "combinations": combinations(catalog, len(personas)),
         "by_complexity": {row["complexity"]: row["n"] for row in rows},

@@ -41,7 +41,7 @@ from ise_assets.simulate.checkpoint import Checkpoint
 from ise_assets.simulate.models import Dialogue, dialogue_id, transcript_markdown
 from ise_assets.simulate.scripted import provider
 from ise_assets.simulate.session import Room, Scripts, run_session
-from ise_assets.stage import StageRun
+from ise_assets.stage import OUT_OF_MONEY, OUT_OF_TIME, StageRun
 from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
 STAGE_VERSION = 1
@@ -226,6 +226,7 @@ class _Partition:
     def __post_init__(self) -> None:
         self.gate = Gate(self.settings.max_concurrent_model_calls, self.settings.max_cost_usd)
         self._room = Room.of(self.settings)
+        self._accepted_now = 0
         self._waiting = deque(self.jobs)
         self._accepted = Counter(self.accepted_before)
         self._in_flight: Counter[str] = Counter()
@@ -275,7 +276,7 @@ class _Partition:
     async def _worker(self) -> None:
         while self.stopped_by is None:
             if time.monotonic() >= self._deadline and self._waiting:
-                self.stopped_by = "ISE_MAX_MINUTES_PER_RUN"
+                self.stopped_by = OUT_OF_TIME
                 return
             job = await self._next()
             if job is None:
@@ -331,15 +332,20 @@ class _Partition:
             _LOG.exception("session of intent %s failed", intent.id)
             dialogue = self._failed(job, error)
         if isinstance(dialogue.failure, BudgetSpent):  # it goes on from its last checkpoint, in another run
-            self.stopped_by = "ISE_MAX_COST_USD"
+            self.stopped_by = OUT_OF_MONEY
             return
         dialogue.attempts += job.attempts
         self._accepted[job.intent_id] += dialogue.accepted_live
         body = self._body(job, dialogue, ledger)
         await self._keep(dialogue.id, body, resumable=dialogue.failure is not None)
         self.done += 1
-        self.run.progress(self.done, len(self.jobs), "sessions")
+        self._accepted_now += dialogue.accepted_live
+        self.run.progress(self.done, len(self.jobs), self._so_far())
         await self._watch_endpoint(job, dialogue, body)
+
+    def _so_far(self) -> str:
+        cost = f", ${self.gate.spent_usd:,.2f}" if self.gate.spent_usd else ""
+        return f"sessions ({self._accepted_now} accepted{cost})"
 
     def _failed(self, job: Job, error: Exception) -> Dialogue:
         return Dialogue(

@@ -62,14 +62,18 @@ def test_every_asset_names_its_table_and_the_columns(graph: AssetGraph) -> None:
 
 def test_checks_are_partitioned_like_their_assets_and_most_of_them_block(graph: AssetGraph) -> None:
     keys = graph.asset_check_keys
-    assert len(keys) == 16
+    assert len(keys) == 17
     blocking = [key for key in keys if graph.get_check_spec(key).blocking]
-    assert {key.name for key in keys} - {key.name for key in blocking} == {"accepted_enough", "diverse_enough"}
+    assert {key.name for key in keys} - {key.name for key in blocking} == {
+        "accepted_enough",
+        "diverse_enough",
+        "like_ise",
+    }
 
 
 def test_the_sensors_run_by_default() -> None:
     sensors = {sensor.name: sensor for sensor in defs().sensors or ()}
-    assert set(sensors) == {"persona_lists", "carry_on"}
+    assert set(sensors) == {"persona_lists", "carry_on", "go_on"}
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in sensors.values())
 
 

@@ -71,6 +71,16 @@ CASES: list[tuple[str, Check, str]] = [
         "DELETE FROM simulated_dialogues",
     ),
     (
+        "sessions with too many turns",
+        lambda world: checks.like_ise(world.warehouse, "file-io", 40.0),
+        "UPDATE simulated_dialogues SET user_turns = 400",
+    ),
+    (
+        "no session that ran to its end",
+        lambda world: checks.like_ise(world.warehouse, "file-io", 40.0),
+        "UPDATE simulated_dialogues SET status = 'error'",
+    ),
+    (
         "a failure called ok",
         lambda world: checks.failures_labelled(world.warehouse, "file-io"),
         "UPDATE tool_calls SET exit_code = 2 WHERE name = 'exec'",

@@ -145,7 +145,7 @@ class World:
                 "simulated_dialogues",
                 ["id"],
                 {"id": record, "intent_id": intent, "rollout_index": 0, "status": "completed", "user_turns": 2}
-                | {"dialogue_turns": 9, "tool_call_count": 3, "messages": ugly_json(dialogue(who))}
+                | {"dialogue_turns": 9, "tool_call_count": 3, "distinct_tools": 2, "messages": ugly_json(dialogue(who))}
                 | {"tools": ugly_json(TOOLS), "user_model": "scripted/teacher", "agent_model": "scripted/teacher"}
                 | {"backend": "bubblewrap", "run_id": "run-dialogue", **common},
             ),
