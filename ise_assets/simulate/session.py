@@ -27,7 +27,7 @@ from ise_assets.execute.tools import call_tool, names_of
 from ise_assets.execute.workspace import Backend, FileRefused, Limits, Workspace
 from ise_assets.intent.models import Intent, Persona, Task
 from ise_assets.intent.template import HOME
-from ise_assets.llm import SCRIPTED_PROVIDER, Ledger, ModelFailure, Script
+from ise_assets.llm import SCRIPTED_PROVIDER, Ledger, ModelFailure, ModelUnavailable, Script
 from ise_assets.settings import Settings
 from ise_assets.simulate.agent import Agent, EmptyAnswer
 from ise_assets.simulate.checkpoint import Checkpoint
@@ -198,8 +198,11 @@ class _Session:
             try:
                 await self._talk(workspace, user, agent)
             except (ModelFailure, UserModelError, EmptyAnswer) as error:
-                self.dialogue.failure = error if isinstance(error, ModelFailure) else None
-                self._end("error", f"{type(error).__name__}: {error}")
+                if isinstance(error, ModelUnavailable) and time.monotonic() >= agent.deadline:
+                    self._end("turn_limit", "max_session_minutes")  # it was not waited for any longer
+                else:
+                    self.dialogue.failure = error if isinstance(error, ModelFailure) else None
+                    self._end("error", f"{type(error).__name__}: {error}")
             finally:
                 self.dialogue.messages, self.dialogue.calls = agent.messages, agent.calls
                 self.dialogue.elisions = agent.elisions

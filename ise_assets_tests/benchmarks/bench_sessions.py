@@ -105,21 +105,19 @@ def saturation(found: Sequence[dict[str, Any]], latency_s: float) -> float:
 
 
 def prefix_share() -> float:
-    """How much of an agent's requests a server has seen as the beginning of an earlier one of the same session."""
+    """How much of a request is the beginning of the next one of the same session and role: what a prefix cache can reuse."""
     with tempfile.TemporaryDirectory() as folder, serving(keep=1) as server:
         run_sessions(Path(folder), "hosted_vllm/m", server.base, 20, 4)
         bodies = server.stats()["bodies"]
     last: dict[tuple[str, str], str] = {}
-    seen = reused = 0
+    sent = reused = 0
     for one in bodies:
         text = json.dumps(one["body"]["messages"])[:-1]
-        earlier = last.get(key := (one["session"], one["role"]), "")
-        seen += len(text) if earlier else 0
-        reused += next(
-            (n for n, (a, b) in enumerate(zip(earlier, text, strict=False)) if a != b), min(len(earlier), len(text))
-        )
+        if earlier := last.get(key := (one["session"], one["role"])):
+            sent += len(earlier)
+            reused += next((n for n, (a, b) in enumerate(zip(earlier, text, strict=False)) if a != b), len(earlier))
         last[key] = text
-    return reused / seen
+    return reused / sent
 
 
 def main() -> None:

@@ -152,6 +152,15 @@ def test_limits_of_a_session_end_it_with_their_name(
         assert 1_500 <= row["prompt_tokens"] + row["completion_tokens"] < 5_000
 
 
+def test_a_model_that_is_slower_than_the_session_may_last_ends_it_as_too_long(
+    make_run: Callable[..., StageRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(monkeypatch, latency_ms=4_000):
+        run = make_run(2, max_session_minutes=0.04, model_timeout_s=60.0)
+        simulate_domain(run, DOMAIN)
+    assert {(row["status"], row["stop_reason"]) for row in sessions(run)} == {("turn_limit", "max_session_minutes")}
+
+
 def test_a_budget_ends_the_run_cleanly_and_the_next_one_goes_on(
     make_run: Callable[..., StageRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
