@@ -24,6 +24,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
+from ise_assets.response_cache import ResponseCache
 from ise_assets.settings import SCRIPTED_MODEL, Settings, SettingsError
 
 SCRIPTED_PROVIDER = SCRIPTED_MODEL.split("/")[0]
@@ -130,8 +131,9 @@ class Gate:
     After a 429 nobody knocks at that model until the time the provider named, and then not all together.
     """
 
-    def __init__(self, concurrent: int = 0, max_cost_usd: float = 0.0) -> None:
-        """`concurrent` calls at once and `max_cost_usd` in all; 0 means no limit."""
+    def __init__(self, concurrent: int = 0, max_cost_usd: float = 0.0, cache: ResponseCache | None = None) -> None:
+        """`concurrent` calls at once and `max_cost_usd` in all; 0 means no limit. Answers in the `cache` cost nothing."""
+        self.cache = cache
         self.spent_usd = 0.0
         self._max_cost_usd = max_cost_usd
         self._places = asyncio.Semaphore(concurrent) if concurrent else None
@@ -362,7 +364,12 @@ async def complete(
     attempts = 0
     outcome: Outcome = "cancelled"
     completion: Completion | None = None
+    cache = None if provider == SCRIPTED_PROVIDER else ledger.gate.cache
+    key = "" if cache is None else cache.key(_shaped_by(arguments, item_id, response_format))
     try:
+        if cache is not None and (known := cache.get(key)) is not None:
+            completion, outcome = Completion(**{**known, "cost_usd": 0.0, "latency_ms": 0.0, "attempts": 0}), "ok"
+            return completion
         while True:
             attempts += 1
             try:
@@ -370,6 +377,8 @@ async def complete(
                     response = await _attempt(arguments, timeout_s)
                 completion = _completion(response, _is_priced(model), (time.perf_counter() - started) * 1000, attempts)
                 outcome = "ok"
+                if cache is not None and (completion.text.strip() or completion.message.get("tool_calls")):
+                    cache.put(key, vars(completion))
                 return completion
             except BudgetSpent:
                 outcome = "error"
@@ -404,6 +413,14 @@ async def complete(
                 written_at=datetime.now(UTC),
             )
         )
+
+
+def _shaped_by(arguments: Mapping[str, Any], item_id: str, response_format: type[BaseModel] | None) -> dict[str, Any]:
+    """All that an answer depends on, as JSON values; the item, too: another rollout is to be another session."""
+    asked = {name: arguments.get(name) for name in ("model", "messages", "tools")}
+    schema = response_format.model_json_schema() if response_format else None
+    bases = {name: value for name, value in os.environ.items() if name.endswith(("_API_BASE", "_BASE_URL"))}
+    return {**asked, "item": item_id, "response_format": schema, "bases": bases}
 
 
 async def _attempt(arguments: dict[str, Any], timeout_s: float) -> Any:

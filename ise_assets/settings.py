@@ -81,6 +81,10 @@ class Settings(BaseSettings):
         default={},
         description="Prices litellm does not know, US dollars per million tokens sent and received: `MODEL=0.5:1.5,...`.",
     )
+    response_cache: str = Field(
+        default="",
+        description="File in which models' answers are kept, to do the same sessions again for nothing; empty: none.",
+    )
     max_concurrent_model_calls: int = Field(
         default=0, ge=0, description="Model calls at once per run, however many sessions there are; 0 means no limit."
     )

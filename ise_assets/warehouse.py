@@ -291,12 +291,12 @@ def _add_files_of_a_session(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(sql("migrations/2_files_of_a_session"))
 
 
-def _add_elisions_of_a_session(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(sql("migrations/3_elisions_of_a_session"))
+def _add_what_lets_sessions_go_on(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(sql("migrations/3_sessions_that_go_on"))
 
 
 MIGRATIONS[2] = _add_files_of_a_session
-MIGRATIONS[3] = _add_elisions_of_a_session
+MIGRATIONS[3] = _add_what_lets_sessions_go_on
 
 
 def _version(connection: duckdb.DuckDBPyConnection, path: Path) -> int | None:

@@ -52,7 +52,8 @@ class Dialogue:
     """One live session, whole or broken off: a row of `simulated_dialogues`.
 
     `messages` is what the agent model was sent and returned, the system prompt first. `drift_turns` counts the user
-    turns that slipped out of the role at least once before they were let through, `regenerated_turns` the rewordings
+    turns that slipped out of the role at least once before they were let through, `leaked_turns` those that gave away what only the
+    solution knows, `regenerated_turns` the rewordings
     asked for, of whatever reason. `elisions` are the tool results that the agent's later requests left out: together with `messages` they
     give back every request exactly (`context.as_sent`). `files` is the final manifest, None where it was not taken. `failure` is what ended a session whose model failed; it is not written.
     """
@@ -69,6 +70,7 @@ class Dialogue:
     accepted_live: bool = False
     attempts: int = 1
     drift_turns: int = 0
+    leaked_turns: int = 0
     regenerated_turns: int = 0
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[LiveCall] = field(default_factory=list)
@@ -108,6 +110,7 @@ class Dialogue:
             "tool_call_count": len(self.calls),
             "distinct_tools": len({call.name for call in self.calls}),
             "drift_turns": self.drift_turns,
+            "leaked_turns": self.leaked_turns,
             "regenerated_turns": self.regenerated_turns,
             "messages": _json(self.messages),
             "tools": _json(self.tools),

@@ -31,6 +31,7 @@ from ise_assets.llm import SCRIPTED_PROVIDER, Ledger, ModelFailure, ModelUnavail
 from ise_assets.settings import Settings
 from ise_assets.simulate.agent import Agent, EmptyAnswer
 from ise_assets.simulate.checkpoint import Checkpoint
+from ise_assets.simulate.knowledge import known_to_the_solution_alone
 from ise_assets.simulate.models import Dialogue, SessionStatus, UserTurn, dialogue_id
 from ise_assets.simulate.user import EXCERPT_CHARS, EXCERPT_FILES, Observation, UserModelError, UserSimulator
 
@@ -192,7 +193,7 @@ class _Session:
                 truths = await plant(workspace, self.intent, self.tasks)
                 baseline = await run_checks(workspace, self.intent, self.tasks, truths, {}, None)
                 await workspace.mark_baseline()
-                user, agent = self._cast(workspace)
+                user, agent = self._cast(workspace, known_to_the_solution_alone(self.intent, truths))
                 if self.checkpoint is not None:
                     await self._catch_up(workspace, user, agent, self.checkpoint)
             try:
@@ -206,7 +207,7 @@ class _Session:
             finally:
                 self.dialogue.messages, self.dialogue.calls = agent.messages, agent.calls
                 self.dialogue.elisions = agent.elisions
-                self.dialogue.drift_turns = user.drift_turns
+                self.dialogue.drift_turns, self.dialogue.leaked_turns = user.drift_turns, user.leaked_turns
                 self.dialogue.regenerated_turns = user.regenerated_turns
             if self.dialogue.status != "error":
                 replies = spoken(self.dialogue.messages, self.dialogue.subgoal_turns)
@@ -236,7 +237,7 @@ class _Session:
         agent.started = time.monotonic() - past.elapsed_s
         self.dialogue.subgoal_turns = {key: list(turns) for key, turns in past.subgoal_turns.items()}
 
-    def _cast(self, workspace: Workspace) -> tuple[UserSimulator, Agent]:
+    def _cast(self, workspace: Workspace, hidden: frozenset[str]) -> tuple[UserSimulator, Agent]:
         user_script, agent_script = self._scripts()
         offered = names_of(self.dialogue.tools)
         user = UserSimulator(
@@ -246,6 +247,7 @@ class _Session:
             ledger=self.ledger,
             item_id=self.dialogue.id,
             script=user_script,
+            hidden=hidden,
         )
 
         async def run_tool(name: str, arguments: str, index: int) -> ToolResult:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -36,6 +37,7 @@ from ise_assets.llm import (
     check_models,
     close_clients,
 )
+from ise_assets.response_cache import ResponseCache
 from ise_assets.settings import Settings
 from ise_assets.simulate.checkpoint import Checkpoint
 from ise_assets.simulate.models import Dialogue, dialogue_id, transcript_markdown
@@ -224,7 +226,9 @@ class _Partition:
     _interrupt: BaseException | None = None
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.settings.max_concurrent_model_calls, self.settings.max_cost_usd)
+        settings = self.settings
+        cache = ResponseCache(Path(settings.response_cache)) if settings.response_cache else None
+        self.gate = Gate(settings.max_concurrent_model_calls, settings.max_cost_usd, cache)
         self._room = Room.of(self.settings)
         self._accepted_now = 0
         self._waiting = deque(self.jobs)
@@ -259,6 +263,8 @@ class _Partition:
             for task in (*workers, folding):
                 task.cancel()
             await asyncio.gather(*workers, everyone, folding, return_exceptions=True)  # workspaces go down here
+            if self.gate.cache is not None:
+                self.gate.cache.close()
             await close_clients()
 
     def _watch_for_interrupts(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> None:

@@ -20,15 +20,16 @@ from ise_assets.execute.models import FileChange, LiveCall
 from ise_assets.intent.models import Intent, Persona
 from ise_assets.llm import Completion, Ledger, Script, complete
 from ise_assets.settings import Settings
+from ise_assets.simulate.knowledge import given_away, invented_paths
 from ise_assets.simulate.models import VERIFICATION, UserTurn
 from ise_assets.simulate.role_lock import drift_reasons
 
 EXCERPT_CHARS = 200
 EXCERPT_FILES = 6
 _COMMANDS_SHOWN = 8
-_STATE = ("messages", "revealed", "verification_asked", "drift_turns", "regenerated_turns")
+_STATE = ("messages", "revealed", "verification_asked", "drift_turns", "leaked_turns", "regenerated_turns")
 _ANSWER_CHARS = 20_000
-_DRIFT = "breaks the role:"
+_DRIFT, _LEAK = "breaks the role:", "gives away what you cannot know:"
 _PLAIN_VERIFICATION = "Before we stop, please check everything once more and tell me what you see."
 
 PRINCIPLES = """\
@@ -87,8 +88,8 @@ class Observation:
 class UserSimulator:
     """One session's user. `say_first` opens, `next_turn` follows every answer of the agent.
 
-    `messages` is what the model is sent; `revealed` counts the subgoals that have been asked for; `drift_turns` and
-    `regenerated_turns` are the session's counts.
+    `hidden` is what only the solution knows (see `knowledge`). `messages` is what the model is sent; `revealed` counts the
+    subgoals that have been asked for; `drift_turns`, `leaked_turns` and `regenerated_turns` are the session's counts.
     """
 
     intent: Intent
@@ -97,10 +98,12 @@ class UserSimulator:
     ledger: Ledger
     item_id: str
     script: Script | None = None
+    hidden: frozenset[str] = frozenset()
     messages: list[dict[str, Any]] = field(default_factory=list)
     revealed: int = 1
     verification_asked: bool = False
     drift_turns: int = 0
+    leaked_turns: int = 0
     regenerated_turns: int = 0
 
     def say_first(self) -> UserTurn:
@@ -125,14 +128,15 @@ class UserSimulator:
         """
         happened = self._what_happened(answer, observation)
         rejection = ""
-        valid = drifted = False
+        valid = drifted = leaked = False
         for attempt in range(1 + self.settings.max_regenerations):
             self.regenerated_turns += attempt > 0
             request = [*self.messages, {"role": "user", "content": happened + rejection}]
             completion = await self._ask(request, timeout_s)
-            turn, problems = self._read(completion)
+            turn, problems = self._read(completion, happened)
             valid = valid or turn is not None
             drifted = drifted or any(problem.startswith(_DRIFT) for problem in problems)
+            leaked = leaked or any(problem.startswith(_LEAK) for problem in problems)
             if turn is not None and not problems:
                 break
             rejection = (
@@ -146,6 +150,7 @@ class UserSimulator:
                 )
             turn = self._plain_turn()
         self.drift_turns += drifted
+        self.leaked_turns += leaked
         self.messages.append({"role": "user", "content": happened})
         if not turn.done:
             self._said(turn)
@@ -160,14 +165,19 @@ class UserSimulator:
         for name in _STATE:
             setattr(self, name, state[name])
 
-    def _read(self, completion: Completion) -> tuple[UserTurn | None, list[str]]:
+    def _read(self, completion: Completion, happened: str) -> tuple[UserTurn | None, list[str]]:
         """The turn that the model wrote, if it is one, and what speaks against it."""
         try:
             turn = _parsed(completion)
         except ValidationError as error:
             return None, ["is not the JSON object asked for: " + _short(error)]
-        drift = [] if turn.done else drift_reasons(turn.message)
-        return turn, [*(f"{_DRIFT} it {reason}" for reason in drift), *self._objections(turn)]
+        if turn.done:
+            return turn, self._objections(turn)
+        seen = "\n".join([*(str(message["content"]) for message in self.messages), happened])
+        problems = [f"{_DRIFT} it {reason}" for reason in drift_reasons(turn.message)]
+        problems += [f"{_LEAK} {word!r}" for word in given_away(turn.message, self.hidden, seen)[:3]]
+        problems += [f"names a path that nobody has mentioned: {path!r}" for path in invented_paths(turn.message, seen)]
+        return turn, [*problems, *self._objections(turn)]
 
     async def _ask(self, messages: list[dict[str, Any]], timeout_s: float | None) -> Completion:
         return await complete(

@@ -10,6 +10,7 @@ SELECT
     avg(tool_call_count) AS tool_calls_mean,
     avg(distinct_tools) AS distinct_tools_mean,
     coalesce(sum(drift_turns), 0)::BIGINT AS drift_turns,
+    coalesce(sum(leaked_turns), 0)::BIGINT AS leaked_turns,
     coalesce(sum(regenerated_turns), 0)::BIGINT AS regenerated_turns,
     coalesce(sum(cost_usd), 0) AS cost_usd,
     sum(cost_usd) / nullif(count(*) FILTER (accepted_live), 0) AS cost_usd_per_accepted,

@@ -78,6 +78,11 @@ def shares(total, parts):
     """`total` in whole shares that add up to it; the first ones take the rest."""
     share, rest = divmod(total, parts)
 {lines["shares"]}
+
+
+def is_whole(amount):
+    """Whether nothing of `amount` is left over."""
+    return amount == int(amount)
 ''' + "".join(f'\n\ndef {name}(amount):\n    """{text}"""\n    return {body}\n' for name, text, body in extra)
 
 

@@ -1,1 +1,0 @@
-ALTER TABLE simulated_dialogues ADD COLUMN IF NOT EXISTS elisions JSON;

@@ -1,0 +1,2 @@
+ALTER TABLE simulated_dialogues ADD COLUMN IF NOT EXISTS elisions JSON;
+ALTER TABLE simulated_dialogues ADD COLUMN IF NOT EXISTS leaked_turns INTEGER;
