@@ -30,6 +30,7 @@ from ise_assets_tests.simulate.model_server import PARALLEL, Served, serving
 DOMAIN = "file-io"
 MODEL = "hosted_vllm/m"
 CALLS_PER_TURN = 6
+UNUSABLE = ("prose", "wrong_schema", "drift", "ahead", "empty")
 
 
 @pytest.fixture
@@ -72,13 +73,20 @@ def test_a_server_that_fails_in_every_way_costs_no_session(
         stats = served.stats()
     rows = sessions(run)
     assert [row["intent_id"] for row in rows] == sorted(f"intent{n}" for n in range(count))
-    assert Counter(row["stop_reason"] for row in rows if row["status"] == "error") == {}
-    assert (summary["sessions"], summary["new_sessions"], summary["remaining"]) == (count, count, 0)
+    failed = [row for row in rows if row["status"] == "error"]
+    assert (summary["sessions"], summary["new_sessions"], summary["remaining"]) == (count, count, len(failed))
+    assert len(failed) <= 0.01 * count
     faults = Counter({k.removeprefix("fault_"): n for k, n in stats["counts"].items() if k.startswith("fault_")})
     print(f"{count} sessions, {stats['counts']['requests']} requests, faults {dict(faults)}")
     assert faults.total() >= 0.2 * stats["counts"]["requests"]
     for row in rows:
         put_in = Counter(stats["by_session"].get(row["intent_id"].removeprefix("intent"), {}))
+        unusable = sum(put_in[f"user {fault}"] for fault in UNUSABLE)
+        if (
+            row["status"] == "error"
+        ):  # three turns in a row that no user could have written; it is tried again from there
+            assert row["stop_reason"].startswith("UserModelError") and unusable >= 3
+            continue
         calls = json.loads(row["calls"])
         outcomes = Counter(call["outcome"] for call in calls)
         if row["stop_reason"] == "max_tool_calls":
@@ -88,7 +96,6 @@ def test_a_server_that_fails_in_every_way_costs_no_session(
         assert outcomes["invalid_arguments"] == put_in["agent malformed"]
         assert outcomes["unknown_tool"] == put_in["agent unknown_tool"]
         assert sum(call["arguments"] == '{"command": "true"}' for call in calls) >= PARALLEL * put_in["agent parallel"]
-        unusable = sum(put_in[f"user {fault}"] for fault in ("prose", "wrong_schema", "drift", "ahead", "empty"))
         assert 0 <= unusable - row["regenerated_turns"] <= 1  # after the third in a row plain words are taken
         assert (row["drift_turns"] > 0) == (put_in["user drift"] > 0)
         wrote = any(call["name"] == "write" and "total.txt" in call["arguments"] for call in calls)
@@ -96,6 +103,10 @@ def test_a_server_that_fails_in_every_way_costs_no_session(
         assert wrote or put_in["agent refusal"]
         for message in json.loads(row["messages"]):
             assert message["role"] != "assistant" or message.get("content") or len(message) > 1
+    if failed:
+        with server(monkeypatch, faults=0.05, seed=2, hang_s=4):
+            assert simulate_domain(again(run), DOMAIN)["remaining"] == 0
+        assert len(sessions(run)) == count and all(row["status"] != "error" for row in sessions(run))
 
 
 def test_every_request_of_the_agent_can_be_given_back_exactly(
