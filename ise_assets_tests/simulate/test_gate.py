@@ -17,6 +17,7 @@ from ise_assets.intent.models import Intent, Persona
 from ise_assets.llm import Ledger
 from ise_assets.settings import Settings
 from ise_assets.simulate.knowledge import given_away, invented_paths, known_to_the_solution_alone
+from ise_assets.simulate.role_lock import drift_reasons
 from ise_assets.simulate.user import Observation, UserSimulator
 from ise_assets_tests.simulate.ledger_session import ROOT, make_intent, turn
 
@@ -90,11 +91,14 @@ def test_a_user_may_say_what_it_was_told_or_has_seen(persona: Persona, make_sett
     assert invented_paths("See https://a.example/x/y and 3/4 of it.", "") == []
 
 
-@pytest.mark.parametrize("text", ["x" * 8_000, "/" * 4_000, "a." * 4_000, "../" * 2_600])
+@pytest.mark.parametrize(
+    "text", ["x" * 8_000, "/" * 4_000, "a." * 4_000, "../" * 2_600, "i can do " * 880, "let me " * 1_140]
+)
 def test_the_looks_cost_little_on_hostile_text(text: str) -> None:
     import time
 
     began = time.monotonic()
     given_away(text, {"secret1"}, text)
     invented_paths(text, "")
+    drift_reasons(text)
     assert time.monotonic() - began < 1.0

@@ -14,19 +14,20 @@ LABELLED = [json.loads(line) for line in Path(__file__).with_name("role_lock.jso
 
 
 def test_the_labelled_set_is_large_enough_and_covers_every_register_on_both_sides() -> None:
-    assert len(LABELLED) >= 60
+    assert len({row["text"] for row in LABELLED}) == len(LABELLED) >= 390
     kinds = {(row["style"], row["drifted"]) for row in LABELLED}
     assert kinds == {(style, side) for style in ("terse", "plain", "chatty", "formal") for side in (True, False)}
 
 
-def test_precision_and_recall_are_at_least_nine_tenths() -> None:
+def test_precision_and_recall_on_the_texts_that_the_rules_know() -> None:
     flagged = [row for row in LABELLED if drift_reasons(row["text"])]
     drifted = [row for row in LABELLED if row["drifted"]]
     hits = [row for row in flagged if row["drifted"]]
     wrong = [row["text"] for row in flagged if not row["drifted"]]
     missed = [row["text"] for row in drifted if row not in hits]
-    assert len(hits) / len(flagged) >= 0.9, wrong
-    assert len(hits) / len(drifted) >= 0.9, missed
+    print(f"{len(LABELLED)} turns: precision {len(hits) / len(flagged):.3f}, recall {len(hits) / len(drifted):.3f}")
+    assert len(hits) / len(flagged) >= 0.99, wrong
+    assert len(hits) / len(drifted) >= 0.99, missed
 
 
 @pytest.mark.parametrize(
