@@ -169,13 +169,13 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
         "shows commands or their output as its own doing",
         (
             r"```(?:bash|sh|shell|console|python|json|diff)\b|```\s*\n?\s*\$ ",
-            r"(?:^|\n)\s*\$ [a-z]\S* .*\n(?!\s*$)",
+            r"(?:^|\n)[ \t]*\$ [a-z]\S* .*\n(?!\s*$)",
             r"\bi (?:ran|executed) (?:the (?:following )?command|`[^`]+`)[^.?!\n]{0,80}"
             r"(?:\band (?:it|the output|the result|obtained)|:\s)",
             r"\bbased on the output\b",
         ),
     ),
-    ("is written as a log of both sides", (r"(?:^|\n)\s*(?:assistant|agent|user|human)\s*:\s",)),
+    ("is written as a log of both sides", (r"(?:^|\n)[ \t]*(?:assistant|agent|user|human)[ \t]*:\s",)),
 )
 _COMPILED = {reason: tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns) for reason, patterns in _RULES}
 _VERBATIM = frozenset({"describes tool calls"})  # JSON is all quotation marks

@@ -92,7 +92,16 @@ def test_a_user_may_say_what_it_was_told_or_has_seen(persona: Persona, make_sett
 
 
 @pytest.mark.parametrize(
-    "text", ["x" * 8_000, "/" * 4_000, "a." * 4_000, "../" * 2_600, "i can do " * 880, "let me " * 1_140]
+    "text",
+    [
+        "x" * 8_000,
+        "/" * 4_000,
+        "a." * 4_000,
+        "../" * 2_600,
+        "i can do " * 880,
+        "let me " * 1_140,
+        "a" + "\n" * 7_998 + "b",
+    ],
 )
 def test_the_looks_cost_little_on_hostile_text(text: str) -> None:
     import time
