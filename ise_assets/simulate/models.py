@@ -53,7 +53,8 @@ class Dialogue:
 
     `messages` is what the agent model was sent and returned, the system prompt first. `drift_turns` counts the user
     turns that slipped out of the role at least once before they were let through, `leaked_turns` those that gave away what only the
-    solution knows, `regenerated_turns` the rewordings
+    solution knows, `responsive_turns` those that take up something that happened; `register_distance` is how far the user's turns are, on
+    average, from the manner of its first one (0 to 1, None where there is only that one); `regenerated_turns` the rewordings
     asked for, of whatever reason. `elisions` are the tool results that the agent's later requests left out: together with `messages` they
     give back every request exactly (`context.as_sent`). `files` is the final manifest, None where it was not taken. `failure` is what ended a session whose model failed; it is not written.
     """
@@ -71,6 +72,8 @@ class Dialogue:
     attempts: int = 1
     drift_turns: int = 0
     leaked_turns: int = 0
+    responsive_turns: int = 0
+    register_distance: float | None = None
     regenerated_turns: int = 0
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[LiveCall] = field(default_factory=list)
@@ -111,6 +114,8 @@ class Dialogue:
             "distinct_tools": len({call.name for call in self.calls}),
             "drift_turns": self.drift_turns,
             "leaked_turns": self.leaked_turns,
+            "responsive_turns": self.responsive_turns,
+            "register_distance": self.register_distance,
             "regenerated_turns": self.regenerated_turns,
             "messages": _json(self.messages),
             "tools": _json(self.tools),

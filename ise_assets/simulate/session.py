@@ -209,6 +209,9 @@ class _Session:
                 self.dialogue.elisions = agent.elisions
                 self.dialogue.drift_turns, self.dialogue.leaked_turns = user.drift_turns, user.leaked_turns
                 self.dialogue.regenerated_turns = user.regenerated_turns
+                self.dialogue.responsive_turns = user.responsive_turns
+                later = self.dialogue.user_turns - 1
+                self.dialogue.register_distance = user.register_distance / later if later > 0 else None
             if self.dialogue.status != "error":
                 replies = spoken(self.dialogue.messages, self.dialogue.subgoal_turns)
                 try:

@@ -22,12 +22,14 @@ from ise_assets.llm import Completion, Ledger, Script, complete
 from ise_assets.settings import Settings
 from ise_assets.simulate.knowledge import given_away, invented_paths
 from ise_assets.simulate.models import VERIFICATION, UserTurn
+from ise_assets.simulate.register import distance, takes_up
 from ise_assets.simulate.role_lock import drift_reasons
 
 EXCERPT_CHARS = 200
 EXCERPT_FILES = 6
 _COMMANDS_SHOWN = 8
-_STATE = ("messages", "revealed", "verification_asked", "drift_turns", "leaked_turns", "regenerated_turns")
+_COUNTS = ("drift_turns", "leaked_turns", "responsive_turns", "register_distance", "regenerated_turns")
+_STATE = ("messages", "revealed", "verification_asked", *_COUNTS)
 _ANSWER_CHARS = 20_000
 _DRIFT, _LEAK = "breaks the role:", "gives away what you cannot know:"
 _PLAIN_VERIFICATION = "Before we stop, please check everything once more and tell me what you see."
@@ -89,7 +91,8 @@ class UserSimulator:
     """One session's user. `say_first` opens, `next_turn` follows every answer of the agent.
 
     `hidden` is what only the solution knows (see `knowledge`). `messages` is what the model is sent; `revealed` counts the
-    subgoals that have been asked for; `drift_turns`, `leaked_turns` and `regenerated_turns` are the session's counts.
+    subgoals that have been asked for; `drift_turns`, `leaked_turns`, `responsive_turns` and `regenerated_turns` are the session's
+    counts, `register_distance` the sum over its turns but the first.
     """
 
     intent: Intent
@@ -104,6 +107,8 @@ class UserSimulator:
     verification_asked: bool = False
     drift_turns: int = 0
     leaked_turns: int = 0
+    responsive_turns: int = 0
+    register_distance: float = 0.0
     regenerated_turns: int = 0
 
     def say_first(self) -> UserTurn:
@@ -153,6 +158,8 @@ class UserSimulator:
         self.leaked_turns += leaked
         self.messages.append({"role": "user", "content": happened})
         if not turn.done:
+            self.responsive_turns += takes_up(turn.message, f"{answer}\n{observation.text()}")
+            self.register_distance += distance(self.intent.utterance, turn.message)
             self._said(turn)
         return turn
 

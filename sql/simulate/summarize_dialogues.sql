@@ -11,6 +11,8 @@ SELECT
     avg(distinct_tools) AS distinct_tools_mean,
     coalesce(sum(drift_turns), 0)::BIGINT AS drift_turns,
     coalesce(sum(leaked_turns), 0)::BIGINT AS leaked_turns,
+    sum(responsive_turns) / nullif(sum(user_turns - 1), 0) AS responsive_share,
+    avg(register_distance) AS register_distance,
     coalesce(sum(regenerated_turns), 0)::BIGINT AS regenerated_turns,
     coalesce(sum(cost_usd), 0) AS cost_usd,
     sum(cost_usd) / nullif(count(*) FILTER (accepted_live), 0) AS cost_usd_per_accepted,
