@@ -162,6 +162,14 @@ def summarize(warehouse: Warehouse, domain: str) -> dict[str, Any]:
     return {
         **row,
         "statuses": dict(row["statuses"]),
+        "pass_rate_by_scenario": {
+            found["task"]: [round(found["pass_rate"], 3), found["sessions"]]
+            for found in warehouse.rows(sql("simulate/pass_rates_of_scenarios"), {"domain": domain})
+        },
+        "intents_by_pass_rate": {
+            str(found["pass_rate"]): found["intents"]
+            for found in warehouse.rows(sql("simulate/pass_rates_of_intents"), {"domain": domain})
+        },
         "sample_session": transcript_markdown(json.loads(sample)) if sample else "",
     }
 

@@ -234,6 +234,8 @@ def test_enough_accepted_sessions_of_an_intent_spare_the_further_ones(
         run = make_run(3, rollouts=4, rollouts_accepted=2, max_concurrent_sessions=2)
         summary = simulate_domain(run, DOMAIN)
         assert (summary["sessions"], summary["accepted_live"], summary["remaining"]) == (6, 6, 0)
+        assert summary["pass_rate_by_scenario"] == {"sum-the-ledger": [1.0, 6]}
+        assert summary["intents_by_pass_rate"] == {"1.0": 3}
         more = simulate_domain(again(run, rollouts_accepted=3), DOMAIN)
         assert (more["sessions"], more["remaining"]) == (9, 0)
 
