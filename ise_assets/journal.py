@@ -65,6 +65,19 @@ class Journal:
         ):
             yield item_id, json.loads(body)
 
+    def batch(self, size: int, kind: str = "item") -> list[tuple[int, dict[str, Any]]]:
+        """The oldest `size` items as (version, body); `forget_versions` drops just these, and none that was written again since."""
+        self._claim()
+        query = "SELECT rowid, body FROM items WHERE kind = ? ORDER BY rowid LIMIT ?"
+        return [(version, json.loads(body)) for version, body in self._connection.execute(query, (kind, size))]
+
+    def forget_versions(self, versions: Iterable[int]) -> None:
+        """Drop items of a `batch` that are safe in the warehouse."""
+        self._claim()
+        with self._connection:
+            self._connection.execute("BEGIN")
+            self._connection.executemany("DELETE FROM items WHERE rowid = ?", [(version,) for version in versions])
+
     def forget(self, ids: Iterable[str]) -> None:
         """Drop items that are safe in the warehouse."""
         self._claim()

@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -50,6 +50,8 @@ STAGE_VERSION = 1
 """Raised by hand when sessions made from the same inputs would differ in kind."""
 
 FOLD_EVERY_S = 60.0
+FOLD_BATCH = 32
+"""Sessions of one transaction: what is in memory while they go from the journal to the warehouse."""
 _CHECKPOINT = "checkpoint "
 OUTAGE_LIMIT = 8
 """Sessions in a row without an answering endpoint, after which the run stops."""
@@ -133,26 +135,32 @@ def session_work(run: StageRun, domain: str) -> tuple[list[Job], int]:
 
 
 def fold(warehouse: Warehouse, journal: Journal) -> int:
-    """Move what the journal holds into the warehouse, in one transaction; returns the number of sessions.
+    """Move what the journal holds into the warehouse, a batch in each transaction; returns the number of sessions.
 
     A kill between the commit and the forgetting only means that the same rows are replaced by themselves next time.
     """
-    ids: list[str] = []
+    count = 0
+    while batch := journal.batch(FOLD_BATCH):
+        put_sessions(warehouse, [body for _, body in batch])
+        journal.forget_versions(version for version, _ in batch)
+        count += len(batch)
+    return count
+
+
+def put_sessions(warehouse: Warehouse, bodies: Sequence[Mapping[str, Any]]) -> None:
+    """Sessions with their model calls, as the journal holds them, into the warehouse in one transaction."""
+    if not bodies:
+        return
     rows: dict[str, list[dict[str, Any]]] = {"simulated_dialogues": [], "llm_calls": []}
-    for item_id, body in journal.items():
-        ids.append(item_id)
+    for body in bodies:
         rows["simulated_dialogues"].append(_timed(body["dialogue"]))
         rows["llm_calls"].extend(_timed(call) for call in body["llm_calls"])
-    if not ids:
-        return 0
 
     def put(connection: duckdb.DuckDBPyConnection) -> None:
         for table, incoming in rows.items():
             replace_rows(connection, table, rows_to_arrow(connection, table, incoming), ["id"])
 
     warehouse.write(put)
-    journal.forget(ids)
-    return len(ids)
 
 
 def summarize(warehouse: Warehouse, domain: str) -> dict[str, Any]:
@@ -415,10 +423,17 @@ class _Partition:
         ) from failure
 
     async def _fold_regularly(self) -> None:
+        """What `fold` does, about once a minute; sessions need the journal meanwhile, so it is theirs while the warehouse is written."""
         while True:
             await asyncio.sleep(FOLD_EVERY_S)
-            async with self._journal_lock:
-                await asyncio.to_thread(fold, self.run.warehouse, self.journal)
+            more = True
+            while more:
+                async with self._journal_lock:
+                    batch = await asyncio.to_thread(self.journal.batch, FOLD_BATCH)
+                more = len(batch) == FOLD_BATCH
+                await asyncio.to_thread(put_sessions, self.run.warehouse, [body for _, body in batch])
+                async with self._journal_lock:
+                    await asyncio.to_thread(self.journal.forget_versions, [version for version, _ in batch])
 
 
 def _journaled(row: dict[str, Any]) -> dict[str, Any]:

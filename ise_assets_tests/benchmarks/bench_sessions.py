@@ -29,8 +29,10 @@ from ise_assets_tests.simulate.ledger_session import fill
 from ise_assets_tests.simulate.model_server import serving
 
 DOMAIN = "file-io"
-TURNS, CALLS = 3, 18
-"""User turns of a session, and its model calls one after the other."""
+LONG, SHORT = 8, 3
+"""User turns of a session where time is measured (ISE's mean), and where CPU and memory are; six model calls each."""
+WARM = 250
+"""Sessions after which memory is looked at first: the first writes of the warehouse are then done."""
 
 
 def rss_mb() -> float:
@@ -51,7 +53,7 @@ def run_sessions(home: Path, model: str, base: str, count: int, at_once: int) ->
     run = StageRun(Warehouse(settings.warehouse_path), settings, "bench")
     fill(run.warehouse, count)
     grown: list[float] = []
-    warm = min(count // 4, 100)
+    warm = min(count // 2, WARM)
     run = StageRun(
         run.warehouse,
         settings,
@@ -68,7 +70,7 @@ def run_sessions(home: Path, model: str, base: str, count: int, at_once: int) ->
         "at_once": at_once,
         "seconds": seconds,
         "tool_s_per_session": tool_s,
-        "cpu_s_per_user_turn": cpu / (count * TURNS),
+        "cpu_s_per_user_turn": cpu / run.warehouse.scalar("SELECT sum(user_turns) FROM simulated_dialogues"),
         "rss_growth_mb": grown[-1] - grown[0],
         "rss_mb": grown[-1],
     }
@@ -99,14 +101,14 @@ def results(processes: Sequence[subprocess.Popen[str]]) -> list[dict[str, Any]]:
 
 def saturation(found: Sequence[dict[str, Any]], latency_s: float) -> float:
     """Throughput as a share of the ideal, over processes that ran side by side."""
-    each = CALLS * latency_s + sum(one["tool_s_per_session"] for one in found) / len(found)
+    each = 6 * LONG * latency_s + sum(one["tool_s_per_session"] for one in found) / len(found)
     waves = max(one["sessions"] / one["at_once"] for one in found)
     return waves * each / max(one["seconds"] for one in found)
 
 
 def prefix_share() -> float:
     """How much of a request is the beginning of the next one of the same session and role: what a prefix cache can reuse."""
-    with tempfile.TemporaryDirectory() as folder, serving(keep=1) as server:
+    with tempfile.TemporaryDirectory() as folder, serving(keep=1, turns=LONG) as server:
         run_sessions(Path(folder), "hosted_vllm/m", server.base, 20, 4)
         bodies = server.stats()["bodies"]
     last: dict[tuple[str, str], str] = {}
@@ -124,7 +126,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latency-ms", type=float, default=2_000)
-    parser.add_argument("--n", type=int, default=1_000, help="sessions for memory and CPU")
+    parser.add_argument("--n", type=int, default=WARM + 1_000, help="sessions for memory and CPU")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     parser.add_argument("--model", help=argparse.SUPPRESS)
     parser.add_argument("--base", help=argparse.SUPPRESS)
@@ -136,10 +138,10 @@ def main() -> None:
             print(json.dumps(run_sessions(Path(folder), wanted.model, wanted.base, wanted.count, wanted.at_once)))
         return
     latency_s = wanted.latency_ms / 1000
-    with serving(latency_ms=wanted.latency_ms) as server:
-        one = results([apart("hosted_vllm/m", server.base, 192, 64)])
-        four = results([apart("hosted_vllm/m", server.base, 128, 64) for _ in range(4)])
-    with serving() as server:
+    with serving(latency_ms=wanted.latency_ms, turns=LONG) as server:
+        one = results([apart("hosted_vllm/m", server.base, 128, 64)])
+        four = results([apart("hosted_vllm/m", server.base, 64, 64) for _ in range(4)])
+    with serving(turns=SHORT) as server:
         (vllm,) = results([apart("hosted_vllm/m", server.base, wanted.n, 16)])
         (openai,) = results([apart("openai/m", server.base, max(wanted.n // 10, 20), 16)])
     found = {

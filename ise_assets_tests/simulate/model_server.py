@@ -63,6 +63,7 @@ class ModelServer:
     def __init__(self, wanted: argparse.Namespace) -> None:
         self.latency_s = wanted.latency_ms / 1000
         self.faults, self.seed, self.hang_s, self.keep = wanted.faults, wanted.seed, wanted.hang_s, wanted.keep
+        self.turns = wanted.turns
         self.context_chars, self.revoke_after = wanted.context_chars, wanted.revoke_after
         self.counts: Counter[str] = Counter()
         self.seen: Counter[str] = Counter()
@@ -93,7 +94,7 @@ class ModelServer:
             self.by_session.setdefault(_session(messages), Counter())[f"{role} {fault}"] += 1
         if fault in BROKEN:
             return await self._broken(request, fault)
-        message = user_message(messages) if role == "user" else agent_message(messages, key)
+        message = user_message(messages, self.turns) if role == "user" else agent_message(messages, key)
         if fault:
             message = said_wrongly(message, fault, key)
         self.counts[f"{role}_answers"] += 1
@@ -152,8 +153,9 @@ def agent_message(messages: list[dict[str, Any]], key: str) -> dict[str, Any]:
     return {"content": None, "tool_calls": [_call(f"good{key[:16]}", name, json.dumps(arguments))]}
 
 
-def user_message(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """The ledger user's next turn, from the notes under the last answer."""
+def user_message(messages: list[dict[str, Any]], turns: int) -> dict[str, Any]:
+    """The ledger user's next turn, from the notes under the last answer; it takes `turns` of them in all, three at least."""
+    said = sum(message["role"] == "assistant" for message in messages)
     notes = str(messages[-1]["content"]).rpartition("\n\n[workspace]\n")[2]
     turn = {"done": False, "satisfied": True, "reason": "as planned"}
     keys = re.findall(r'- key "([^"]+)"', notes)
@@ -161,6 +163,8 @@ def user_message(messages: list[dict[str, Any]]) -> dict[str, Any]:
         turn |= {"message": "", "subgoal": "verification", "done": True}
     elif len(keys) > 1:
         turn |= {"message": "Good. Now a note.txt that says done.", "subgoal": keys[1]}
+    elif said < turns - 1:
+        turn |= {"message": f"Good. Please look at note.txt once more ({said}).", "subgoal": keys[0]}
     else:
         turn |= {"message": "Please check both files once more.", "subgoal": "verification"}
     return {"content": json.dumps(turn)}
@@ -237,6 +241,7 @@ def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latency-ms", type=float, default=0)
+    parser.add_argument("--turns", type=int, default=3, help="turns of the user in a session")
     parser.add_argument("--faults", type=float, default=0, help="share of requests with a fault")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hang-s", type=float, default=60, help="how long a hanging request hangs")
