@@ -501,7 +501,8 @@ def _run_pipeline(settings: Settings, domains: Sequence[str], refresh: bool = Fa
     instance = _instance(home)
     batch = f"ise-run-{uuid.uuid4().hex[:8]}"
     began = time.monotonic()
-    columns = (TextColumn("{task.description:<42}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    note = TextColumn("[dim]{task.fields[note]}")
+    columns = (TextColumn("{task.description:<42}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), note)
     with Progress(*columns, console=console) as progress:
         bars: dict[tuple[str, str | None], Any] = {}
 
@@ -510,11 +511,12 @@ def _run_pipeline(settings: Settings, domains: Sequence[str], refresh: bool = Fa
                 return
             key = (asset, partition)
             if key not in bars:
-                bars[key] = progress.add_task(f"  {asset} {partition or ''}")
-            progress.update(bars[key], completed=done, total=total, visible=done < total)
+                bars[key] = progress.add_task(f"  {asset} {partition or ''}", note="")
+            so_far = what.partition(" (")[2].rstrip(")")  # what a stage puts in brackets: accepted so far, spent so far
+            progress.update(bars[key], completed=done, total=total, visible=done < total, note=so_far)
 
         stage.listeners.append(told)
-        overall = progress.add_task("[bold]domains", total=len(domains))
+        overall = progress.add_task("[bold]domains", total=len(domains), note="")
         try:
             _materialize(definitions, instance, ["persona_pool", "task_catalog"], None, batch, refresh)
             for domain in domains:

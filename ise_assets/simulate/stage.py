@@ -12,12 +12,13 @@ import json
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -46,6 +47,7 @@ from ise_assets.simulate.session import Room, Scripts, run_session
 from ise_assets.stage import OUT_OF_MONEY, OUT_OF_TIME, StageRun
 from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
+T = TypeVar("T")
 STAGE_VERSION = 1
 """Raised by hand when sessions made from the same inputs would differ in kind."""
 
@@ -246,6 +248,7 @@ class _Partition:
         cache = ResponseCache(Path(settings.response_cache)) if settings.response_cache else None
         self.gate = Gate(settings.max_concurrent_model_calls, settings.max_cost_usd, cache)
         self._room = Room.of(self.settings)
+        self._threads = ThreadPoolExecutor(2)
         self._accepted_now = 0
         self._waiting = deque(self.jobs)
         self._accepted = Counter(self.accepted_before)
@@ -279,6 +282,7 @@ class _Partition:
             for task in (*workers, folding):
                 task.cancel()
             await asyncio.gather(*workers, everyone, folding, return_exceptions=True)  # workspaces go down here
+            self._threads.shutdown()
             if self.gate.cache is not None:
                 self.gate.cache.close()
             await close_clients()
@@ -392,15 +396,19 @@ class _Partition:
         """Write down a session that ended; with what there is to go on from, if it may be tried again from there."""
         over = None if resumable else _CHECKPOINT + item_id
         async with self._journal_lock:
-            await asyncio.to_thread(self.journal.append, item_id, body, instead_of=over)
+            await self._aside(partial(self.journal.append, item_id, body, instead_of=over))
 
     async def _keep_checkpoint(self, item_id: str, checkpoint: Checkpoint) -> None:
         async with self._journal_lock:
-            await asyncio.to_thread(self.journal.append, _CHECKPOINT + item_id, checkpoint.body(), kind="checkpoint")
+            await self._aside(partial(self.journal.append, _CHECKPOINT + item_id, checkpoint.body(), kind="checkpoint"))
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Blocking work beside the sessions, in one of two threads: each thread that DuckDB has worked in keeps memory of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _checkpoint(self, item_id: str, job: Job) -> Checkpoint | None:
         async with self._journal_lock:
-            body = await asyncio.to_thread(self.journal.get, _CHECKPOINT + item_id)
+            body = await self._aside(partial(self.journal.get, _CHECKPOINT + item_id))
         return Checkpoint.of(body) if body is not None and body["spec_hash"] == job.spec_hash else None
 
     async def _watch_endpoint(self, job: Job, dialogue: Dialogue, body: dict[str, Any]) -> None:
@@ -429,11 +437,11 @@ class _Partition:
             more = True
             while more:
                 async with self._journal_lock:
-                    batch = await asyncio.to_thread(self.journal.batch, FOLD_BATCH)
+                    batch = await self._aside(partial(self.journal.batch, FOLD_BATCH))
                 more = len(batch) == FOLD_BATCH
-                await asyncio.to_thread(put_sessions, self.run.warehouse, [body for _, body in batch])
+                await self._aside(partial(put_sessions, self.run.warehouse, [body for _, body in batch]))
                 async with self._journal_lock:
-                    await asyncio.to_thread(self.journal.forget_versions, [version for version, _ in batch])
+                    await self._aside(partial(self.journal.forget_versions, [version for version, _ in batch]))
 
 
 def _journaled(row: dict[str, Any]) -> dict[str, Any]:

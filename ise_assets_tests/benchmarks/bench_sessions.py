@@ -31,7 +31,7 @@ from ise_assets_tests.simulate.model_server import serving
 DOMAIN = "file-io"
 LONG, SHORT = 8, 3
 """User turns of a session where time is measured (ISE's mean), and where CPU and memory are; six model calls each."""
-WARM = 250
+WARM = 500
 """Sessions after which memory is looked at first: the first writes of the warehouse are then done."""
 
 
