@@ -58,14 +58,18 @@ ISE_MEANS = {"user_turns": 8.12, "dialogue_turns": 68.24, "tool_calls": 29.26, "
 
 
 def like_ise(warehouse: Warehouse, domain: str, stray: float) -> CheckOutcome:
-    """The means of the domain's whole sessions lie within the share `stray` of ISE's; no session, no pass."""
+    """The means of the domain's whole sessions lie within the share `stray` of ISE's; no session, no pass.
+
+    What chance explains (two standard errors) does not count, so that a few sessions are not called strayed, and one never is.
+    """
     row = warehouse.rows(sql("checks/session_means"), {"domain": domain})[0]
     if not row["sessions"]:
         return CheckOutcome(False, "no session that ran to its end", row)
     told, far = [], []
     for name, ise in ISE_MEANS.items():
         told.append(f"{name.replace('_', ' ')} {row[name]:.2f} (ISE {ise})")
-        if abs(row[name] / ise - 1) > stray:
+        error = row[f"{name}_error"]
+        if error is not None and abs(row[name] / ise - 1) > stray + 2 * error / ise:
             far.append(name)
     said = f"{row['sessions']} sessions: {', '.join(told)}; {row['six_to_ten']:.1%} with 6 to 10 user turns (ISE 91.1%)"
     if far:
