@@ -9,7 +9,7 @@ import tempfile
 p = json.loads(os.environ["PARAMS"])
 rng = random.Random(p["seed"])
 ext = p["subject"]["ext"]
-script = f"""#!/bin/bash
+script = """#!/bin/bash
 # packs a folder: -l LABEL FOLDER; writes out/parcel.tar and out/list.txt
 label=unnamed
 while [ $# -gt 1 ]; do
