@@ -131,4 +131,15 @@ fix = git("rev-parse", "HEAD")
 for number in range(p["before"], p["before"] + p["after"]):
     feature(number)
 main, released = git("rev-parse", "main"), git("rev-parse", line)
-print(json.dumps({"main": main, "short": fix[:7], "fix": fix, "released": released, "value": value}))
+print(
+    json.dumps(
+        {
+            "main": main,
+            "short": fix[:7],
+            "fix": fix,
+            "released": released,
+            "value": value,
+            "ahead": int(git("rev-list", "--count", f"{line}..main")),
+        }
+    )
+)

@@ -76,9 +76,12 @@ git("init", "-q", "-b", "main")
 git("add", "-A")
 git("commit", "-q", "-m", "Set up the list", "-m", f"Ref: {s['ref']}-101")
 git("config", "core.hooksPath", ".githooks")
-again = rng.sample(old, 3)
+before, again = dict(kept), rng.sample(old, 3)
 pasted = [row(code, "2026-03-01") for code in fresh]
-pasted += [row(again[0], "2026-02-15"), row(again[1], "2026-01-01"), row(again[2], "2024-05-01")]
+one, two = row(again[0], "2026-02-15"), row(again[1], "2026-01-01")
+if abs(int(one[2]) - int(before[one[0]][2])) == abs(int(two[2]) - int(before[two[0]][2])):
+    two[2] = str(int(two[2]) + 7)  # one change is the largest
+pasted += [one, two, row(again[2], "2024-05-01")]
 rng.shuffle(pasted)
 pasted.sort(key=lambda new: new[0] == max(fresh))  # the highest fresh code last, a lower one before it
 pasted.insert(0, pasted.pop())
@@ -89,5 +92,16 @@ lines = [";".join(new) + ("\r\n" if number % 2 else "\n") for number, new in enu
 with open(path, "a", encoding="utf-8", newline="") as handle:
     handle.write("".join(lines))
 put("scratch.txt", "ask about the rest\n")
+changes = sorted((abs(int(kept[code][2]) - int(before[code][2])), code) for code in old)
 wanted = head + "".join(";".join(kept[code]) + "\n" for code in sorted(kept))
-print(json.dumps({"head": git("rev-parse", "HEAD"), "wanted": wanted, "count": len(kept)}))
+print(
+    json.dumps(
+        {
+            "head": git("rev-parse", "HEAD"),
+            "wanted": wanted,
+            "count": len(kept),
+            "by": changes[-1][0],
+            "most": changes[-1][1],
+        }
+    )
+)
