@@ -29,6 +29,7 @@ MAX_FRAME = 64 << 20
 MAX_READ = 4 << 20
 MAX_SNAPSHOT = 40 << 20  # in base64 it fits a frame
 GRACE_S = 0.15
+KILL_S = 2.0  # what dies slowly (a large memory, a busy machine) must not hold the caller for ever
 WATCH_EVERY_S = 0.2
 RELIEVED = 0.8  # of the memory limit: so much is left in use when the largest processes have been killed
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -146,11 +147,11 @@ class Process:
     def wait(self, timeout):
         """Whether it had to be killed, with all it started, because the time was up."""
         timed_out = not self._exited(timeout)
-        if timed_out:
-            kill_command(self.popen.pid, strays=True)
+        killed = kill_command(self.popen.pid, strays=True) if timed_out else {}
         self.popen.wait()
         with spawning:
             own_pids.discard(self.popen.pid)
+        await_end(killed)
         for reader in self.readers:  # a background child may hold the pipe for ever
             reader.join(GRACE_S)
         return timed_out
@@ -168,7 +169,9 @@ class Process:
             os.close(handle)
 
     def kill(self):
-        kill_command(self.popen.pid)
+        killed = kill_command(self.popen.pid)
+        self.wait(KILL_S)
+        await_end(killed)
 
     def state(self):
         code = self.popen.poll()
@@ -353,14 +356,19 @@ def processes():
 
 
 def frozen(choose):
-    """Kills what `choose` picks from the processes, while all stand still: nothing can fork its way out."""
+    """Kills what `choose` picks from the processes, while all stand still: nothing can fork its way out.
+
+    Returns pid -> start of what it killed.
+    """
+    killed = {}
     try:
         os.kill(-1, signal.SIGSTOP)
     except ProcessLookupError:
-        return
+        return killed
     try:
         table = processes()
         for pid in choose(table):
+            killed[pid] = table[pid][2]
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -369,6 +377,18 @@ def frozen(choose):
         with contextlib.suppress(ProcessLookupError):
             os.kill(-1, signal.SIGCONT)
     reap()
+    return killed
+
+
+def await_end(killed):
+    """Until the killed are gone from the process list: a signal has been sent before it has done its work."""
+    deadline = time.monotonic() + KILL_S
+    while killed and time.monotonic() < deadline:
+        reap()
+        table = processes()
+        killed = {pid: start for pid, start in killed.items() if pid in table and table[pid][2] == start}
+        if killed:
+            time.sleep(0.002)
 
 
 def kill_command(leader, strays=False):
@@ -393,7 +413,7 @@ def kill_command(leader, strays=False):
                 return chosen
             chosen |= more
 
-    frozen(choose)
+    return frozen(choose)
 
 
 def kill_runaways(spare_background):
@@ -533,7 +553,6 @@ def process(request):
     if action == "kill":
         if item.state()["running"]:
             item.kill()
-            item.wait(5)
     elif action == "write":
         try:
             item.popen.stdin.write((request.get("data") or "").encode())

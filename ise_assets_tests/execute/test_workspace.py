@@ -28,6 +28,23 @@ async def test_a_timeout_kills_the_whole_session_and_not_the_workspace(workspace
     assert (await workspace.exec("pgrep sleep")).exit_code == 1
 
 
+SLOW_TO_DIE = "for i in 1 2 3; do python3 -c 'import time; held = b\"x\" * (150 << 20); time.sleep(60)' & done; wait"
+
+
+async def test_what_a_timeout_killed_is_gone_at_once(workspace: Workspace) -> None:
+    result = await workspace.exec(SLOW_TO_DIE, timeout_s=1)
+    assert result.timed_out
+    assert (await workspace.exec("pgrep -c python3")).stdout == "1\n"  # the tool server
+
+
+async def test_what_a_kill_took_is_gone_at_once(workspace: Workspace) -> None:
+    started = await workspace.exec(SLOW_TO_DIE, background=True)
+    assert started.process_id
+    await asyncio.sleep(1)
+    await workspace.process("kill", started.process_id)
+    assert (await workspace.exec("pgrep -c python3")).stdout == "1\n"  # the tool server
+
+
 async def test_exec_returns_although_a_background_child_holds_the_pipe(workspace: Workspace) -> None:
     began = time.monotonic()
     result = await workspace.exec("sleep 30 & echo started")
