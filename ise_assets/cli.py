@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -30,6 +31,10 @@ from ise_assets.stage import DOMAIN_ASSETS
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 catalog_app = typer.Typer(no_args_is_help=True, help="Look at the scenarios and prove them.")
 app.add_typer(catalog_app, name="catalog")
+warehouse_app = typer.Typer(
+    no_args_is_help=True, help="Move the warehouse between a file and a lake; keep a lake tidy."
+)
+app.add_typer(warehouse_app, name="warehouse")
 console = Console()
 errors = Console(stderr=True)
 
@@ -117,9 +122,7 @@ def ui(port: Annotated[int, typer.Option(help="Port of the web UI.")] = 3000) ->
     console.print(f"Web UI at [bold]http://127.0.0.1:{port}[/] (instance in {home}); Ctrl-C ends it.")
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(_project() / "workspace.yaml"), "-h", "127.0.0.1"]
     settings = _settings()
-    os.environ["ISE_HOME"] = str(settings.home.absolute())  # the server runs in the project's folder
-    if settings.warehouse:
-        os.environ["ISE_WAREHOUSE"] = str(settings.warehouse_path.absolute())
+    os.environ |= settings.places()  # the server runs in the project's folder
     os.chdir(_project())
     with _instance(home):
         pass
@@ -138,7 +141,7 @@ def view(
     from ise_assets.warehouse import Warehouse
 
     console.print(f"Sessions at [bold]http://{host}:{port}[/]; Ctrl-C ends it.")
-    serve(Warehouse(_settings().warehouse_path), host, port)
+    serve(Warehouse.of(_settings()), host, port)
 
 
 @app.command("sql")
@@ -155,9 +158,9 @@ def query(
 
     from ise_assets.warehouse import Warehouse, WarehouseError
 
-    warehouse = Warehouse(_settings().warehouse_path)
-    if not warehouse.path.exists():
-        _stop(f"{warehouse.path} is not there; run `ise demo` or `ise run` first")
+    warehouse = Warehouse.of(_settings())
+    if not warehouse.exists():
+        _stop(f"{warehouse.name} is not there; run `ise demo` or `ise run` first")
     try:
         found = warehouse.table(statement)
     except (duckdb.Error, WarehouseError) as error:
@@ -178,6 +181,60 @@ def query(
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
     return text if len(text) <= _CELL_SHOWN else text[: _CELL_SHOWN - 3] + "..."
+
+
+@warehouse_app.command("copy")
+def copy_tables(
+    source: Annotated[str, typer.Argument(help="A DuckDB file, or ducklake:postgres:<connection string>.")],
+    target: Annotated[str, typer.Argument(help="Where to; nothing may be in it yet.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the lake's Parquet files; ISE_WAREHOUSE_DATA or HOME/lake by default."),
+    ] = None,
+) -> None:
+    """Copy all tables from a file to a lake or back, in one transaction, and verify counts and hashes."""
+    from ise_assets.warehouse import Warehouse, WarehouseError
+    from ise_assets.warehouse.copy import copy_warehouse
+
+    settings = _settings()
+    folder = data or settings.lake_data
+    began = time.monotonic()
+    try:
+        origin = Warehouse(source, folder, settings.home)
+        if not origin.exists():
+            _stop(f"{origin.name} is not there")
+        with console.status("reading") as status:
+            copied = copy_warehouse(
+                origin,
+                Warehouse(target, folder, settings.home),
+                lambda name, rows: status.update(f"{name}: {rows:,} rows"),
+            )
+    except WarehouseError as error:
+        _stop(str(error), 1)
+    table = Table("table", "rows", "hash", box=box.SIMPLE)
+    for name, content in copied.items():
+        table.add_row(name, f"{content.rows:,}", f"{content.digest:x}")
+    console.print(table)
+    console.print(f"copied in {time.monotonic() - began:.0f} s; counts and hashes are the same on both sides")
+
+
+@warehouse_app.command()
+def tidy(
+    keep_days: Annotated[float, typer.Option(min=0, help="Days that snapshots and files out of use are kept.")] = 7,
+) -> None:
+    """Forget a lake's old snapshots, put its small files together, delete what nothing points to any more."""
+    from ise_assets.warehouse import Warehouse, WarehouseError
+
+    try:
+        done = Warehouse.of(_settings()).tidy(timedelta(days=keep_days))
+    except WarehouseError as error:
+        _stop(str(error), 1)
+    if done is None:
+        console.print("The warehouse is a file; there is nothing to tidy.")
+    else:
+        console.print(
+            f"{done.snapshots:,} snapshots forgotten, {done.rewritten:,} files written anew, {done.deleted:,} deleted"
+        )
 
 
 @app.command()
@@ -215,7 +272,7 @@ def show(
     from ise_assets.train.show import print_provenance, print_tokens
     from ise_assets.warehouse import Warehouse, WarehouseError
 
-    warehouse = Warehouse(_settings().warehouse_path)
+    warehouse = Warehouse.of(_settings())
     try:
         if tokens:
             print_tokens(console, warehouse, dialogue_id, tokens)
@@ -245,7 +302,7 @@ def shell(
     settings = _settings()
     _require_workspace(settings)
     try:
-        session = load_session(Warehouse(settings.warehouse_path), dialogue_id)
+        session = load_session(Warehouse.of(settings), dialogue_id)
         backend = open_backend(settings.workspace_backend)
         asyncio.run(run_shell(backend, settings, session, after, input, _say))
     except (LookupError, WorkspaceError) as error:
@@ -289,9 +346,9 @@ def export(
         _stop(f"unknown variant {variant!r}; valid: {', '.join(VARIANTS)}")
     if "tokenized" in names and tokenizer is None:
         _stop("tokenized needs --tokenizer FOLDER: a model's folder with its tokenizer and chat template")
-    warehouse = Warehouse(settings.warehouse_path)
-    if not warehouse.path.exists():
-        _stop(f"{warehouse.path} is not there; run `ise demo` or `ise run` first")
+    warehouse = Warehouse.of(settings)
+    if not warehouse.exists():
+        _stop(f"{warehouse.name} is not there; run `ise demo` or `ise run` first")
     try:
         for name in dict.fromkeys(names):
             folder = (to or settings.exports_dir) / (name if variant == "whole" else f"{name}-{variant}")
@@ -528,7 +585,7 @@ def _run_pipeline(settings: Settings, domains: Sequence[str], refresh: bool = Fa
             stage.listeners.remove(told)
     from ise_assets.warehouse import Warehouse
 
-    snapshot = Warehouse(settings.warehouse_path).publish_snapshot()
+    snapshot = Warehouse.of(settings).publish_snapshot()
     console.print(f"[dim]done in {time.monotonic() - began:.0f} s; snapshot for notebooks: {snapshot}[/]")
 
 
@@ -619,7 +676,7 @@ def _closing(settings: Settings, chosen: Sequence[str]) -> None:
     from ise_assets.defs.summary import check_counts, row_counts
     from ise_assets.warehouse import Warehouse
 
-    warehouse = Warehouse(settings.warehouse_path)
+    warehouse = Warehouse.of(settings)
     console.print(_closing_table(row_counts(warehouse), check_counts(), chosen))
     tables = ", ".join(f"{short} = {asset}" for asset, short in HEADINGS.items())
     console.print(f"[dim]rows per table and domain: {tables}[/]", highlight=False)

@@ -27,7 +27,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ISE_", env_file=".env", extra="ignore", frozen=True)
 
     home: Path = Field(default=Path("data"), description="Where the warehouse, journals, reports and exports live.")
-    warehouse: str = Field(default="", description="Path of the DuckDB file; empty means HOME/ise.duckdb.")
+    warehouse: str = Field(
+        default="",
+        description="Path of the DuckDB file (empty: HOME/ise.duckdb), or `ducklake:postgres:host=... dbname=... user=...`.",
+    )
+    warehouse_data: str = Field(
+        default="", description="Folder of a lake's Parquet files, the same on all machines; empty means HOME/lake."
+    )
     seed: int = Field(default=20260611, description="Seed of the sampler: the same seed gives the same intents.")
     intents_per_persona: int = Field(default=1, ge=1, le=100_000, description="Intents drawn for each persona.")
     shipped_personas: bool = Field(default=True, description="Take in the shipped persona lists, besides your own.")
@@ -159,6 +165,16 @@ class Settings(BaseSettings):
         default="", description="Files and folders of benchmarks that no record may hold, separated by commas."
     )
 
+    @field_validator("warehouse")
+    @classmethod
+    def _warehouse(cls, value: str) -> str:
+        lake, catalog = "ducklake:", "ducklake:postgres:"
+        if value.startswith(lake) and not (value.startswith(catalog) and value.removeprefix(catalog).strip()):
+            raise ValueError(
+                "a lake is written ducklake:postgres:<connection string>, like ducklake:postgres:host=db dbname=lake user=ise"
+            )
+        return value
+
     @field_validator("web_hosts", mode="before")
     @classmethod
     def _hosts(cls, value: object) -> object:
@@ -209,9 +225,23 @@ class Settings(BaseSettings):
         return value
 
     @property
-    def warehouse_path(self) -> Path:
-        """The DuckDB file."""
-        return Path(self.warehouse) if self.warehouse else self.home / "ise.duckdb"
+    def lake_data(self) -> Path:
+        """Where the Parquet files lie when the warehouse is a lake."""
+        return Path(self.warehouse_data) if self.warehouse_data else self.home / "lake"
+
+    @property
+    def is_lake(self) -> bool:
+        """Whether the warehouse is a DuckLake rather than a file."""
+        return self.warehouse.startswith("ducklake:")
+
+    def places(self) -> dict[str, str]:
+        """The variables that name places, absolute, for a process that runs in another folder."""
+        found = {"ISE_HOME": str(self.home.absolute())}
+        if self.warehouse:
+            found["ISE_WAREHOUSE"] = self.warehouse if self.is_lake else str(Path(self.warehouse).absolute())
+        if self.warehouse_data:
+            found["ISE_WAREHOUSE_DATA"] = str(Path(self.warehouse_data).absolute())
+        return found
 
     @property
     def personas_dir(self) -> Path:

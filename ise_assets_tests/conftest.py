@@ -1,4 +1,4 @@
-"""The workspaces' backends for tests: bubblewrap as it is, Docker with an engine that is started for the run where it can be."""
+"""Engines for tests, started for the run where they can be: Docker for workspaces, PostgreSQL for lakes."""
 
 import os
 import subprocess
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ise_assets.settings import PROJECT
+from ise_assets_tests.postgres import Postgres, programs
 
 REQUIRED = bool(os.environ.get("ISE_REQUIRE_DOCKER"))
 
@@ -41,3 +42,19 @@ def docker_engine() -> Iterator[str]:
     finally:
         held.stdin.close()
         held.wait(60)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL for lakes."""
+    if programs() is None:
+        message = "LAKE NOT TESTED: no PostgreSQL (.ci/setup postgres installs it)"
+        if os.environ.get("ISE_REQUIRE_POSTGRES"):
+            pytest.fail(message)
+        pytest.skip(message)
+    folder = tmp_path_factory.mktemp("pg")
+    for above in (folder, folder.parent, folder.parent.parent):
+        above.chmod(0o755)  # its user has to get there
+    server = Postgres(folder / "cluster")
+    yield server
+    server.stop()

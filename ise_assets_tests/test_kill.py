@@ -115,7 +115,7 @@ def weather(folder: Path, start: Start, moments: Sequence[Moment], intents_per_p
     assert whole.wait() == 0, whole.output
     assert len(hit) == len(moments) >= 10
     assert set(BODIES) <= set(hit) and len(set(hit)) >= 5, hit  # a short step may end before its moment comes
-    expected, found = tables(calm), tables(stormy)
+    expected, found = tables(Warehouse(calm.warehouse)), tables(Warehouse(stormy.warehouse))
     assert {name: len(rows) for name, rows in found.items()} == {name: len(rows) for name, rows in expected.items()}
     for table in TABLES:
         assert found[table] == expected[table], table
@@ -161,9 +161,8 @@ def runs_of(home: Home, table: str) -> dict[str, str]:
     return {**stored, **waiting}
 
 
-def tables(home: Home) -> dict[str, list[dict[str, Any]]]:
+def tables(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
     """What must be equal of all tables."""
-    warehouse = Warehouse(home.warehouse)
     return {
         table: [
             {name: comparable(name, value) for name, value in row.items() if name not in TIMES | hidden(table)}

@@ -19,18 +19,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from ise_assets import warehouse as room
 from ise_assets.settings import PROJECT
 from ise_assets.warehouse import (
-    MIGRATIONS,
-    SCHEMA_VERSION,
     Warehouse,
     WarehouseBusy,
     WarehouseError,
     WarehouseTooNew,
+    file,
     replace_rows,
     rows_to_arrow,
+    schema,
 )
+from ise_assets.warehouse.schema import MIGRATIONS, SCHEMA_VERSION
 from ise_assets_tests.pipeline import until
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -134,7 +134,7 @@ _HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', fl
 
 def test_a_busy_file_is_named_with_its_remedy(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     put(warehouse, kept("file-io", "a"))
-    monkeypatch.setattr(room, "_OPEN_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(file, "PATIENCE_S", 0.2)
     command = [sys.executable, "-c", _HOLDER, str(warehouse.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout and holder.stdin
@@ -195,7 +195,7 @@ def test_a_migration_keeps_the_data_and_runs_once(warehouse: Warehouse, monkeypa
         ran.append(1)
         connection.execute("ALTER TABLE deduped_pool ADD COLUMN reason VARCHAR DEFAULT 'kept'")
 
-    monkeypatch.setattr(room, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
     monkeypatch.setitem(MIGRATIONS, SCHEMA_VERSION + 1, add_a_column)
     for _ in range(2):
         rows = Warehouse(warehouse.path).rows("SELECT intent_id, reason FROM deduped_pool")  # a reader migrates, too
@@ -212,7 +212,7 @@ def test_a_migration_that_fails_changes_nothing(warehouse: Warehouse, monkeypatc
         raise ValueError("half way")
 
     with monkeypatch.context() as patch:
-        patch.setattr(room, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+        patch.setattr(schema, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
         patch.setitem(MIGRATIONS, SCHEMA_VERSION + 1, breaks)
         with pytest.raises(ValueError, match="half way"):
             Warehouse(warehouse.path).rows("FROM deduped_pool")
@@ -282,13 +282,13 @@ def test_several_answers_come_over_one_connection(warehouse: Warehouse, monkeypa
     put(warehouse, kept("file-io", "a", "b"))
     warehouse.rows("SELECT 1")
     opened: list[bool] = []
-    original = Warehouse._open
+    original = file.FileStore._open
 
-    def counted(self: Warehouse, read_only: bool) -> duckdb.DuckDBPyConnection:
+    def counted(self: file.FileStore, path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
         opened.append(read_only)
-        return original(self, read_only)
+        return original(self, path, read_only)
 
-    monkeypatch.setattr(Warehouse, "_open", counted)
+    monkeypatch.setattr(file.FileStore, "_open", counted)
     found = warehouse.answers({"n": "SELECT count(*) AS n FROM deduped_pool", "one": "SELECT 1 AS one"})
     assert found == {"n": [{"n": 2}], "one": [{"one": 1}]}
     assert opened == [True]

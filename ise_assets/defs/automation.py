@@ -1,5 +1,7 @@
 """When assets materialize by themselves: new persona lists flow down; paid models only by opt-in."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from ise_assets.settings import load_settings
@@ -18,6 +20,10 @@ report_what_there_is = (
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 ).with_label("over what there is")
+
+
+fresh = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=30), warn_window=timedelta(days=8))
+"""Somebody looked after it this week; what is older than a month is shown as overdue."""
 
 
 def flow_unless_paid() -> dg.AutomationCondition | None:

@@ -2,22 +2,19 @@
 
 import dagster as dg
 
-from ise_assets.defs.partitions import domains
 from ise_assets.defs.stage import Pipeline
 from ise_assets.stage import DOMAIN_ASSETS
 
 all_assets = dg.define_asset_job(
     "all_assets",
     selection=dg.AssetSelection.assets(*DOMAIN_ASSETS),
-    partitions_def=domains,
     description="One domain or all ten, from the intent pool to the SFT split; persona_pool and task_catalog come first.",
 )
 one_stage = [
     dg.define_asset_job(
         f"stage_{group}",
         selection=dg.AssetSelection.groups(group) & dg.AssetSelection.assets(*DOMAIN_ASSETS),
-        partitions_def=domains,
-        description=f"The {group} stage of one domain.",
+            description=f"The {group} stage of one domain.",
     )
     for group in ("intent", "simulate", "execute", "train")
 ]

@@ -20,7 +20,7 @@ from ise_assets.warehouse import Warehouse
 def persona_lists(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Requests `persona_pool` when a list in the watched folder is not in the pool yet (by content hash)."""
     settings = load_settings()
-    new = pending_lists(settings.personas_dir, Warehouse(settings.warehouse_path))
+    new = pending_lists(settings.personas_dir, Warehouse.of(settings))
     if not new:
         return dg.SkipReason(f"no new persona list in {settings.personas_dir}")
     key = "; ".join(f"{path.name} {sha256[:16]}" for path, sha256 in new)

@@ -49,13 +49,13 @@ class Pipeline(dg.ConfigurableResource):
 
     def warehouse(self) -> Warehouse:
         """The warehouse they point to."""
-        return Warehouse(self.settings().warehouse_path)
+        return Warehouse.of(self.settings())
 
     def stage(self, context: dg.AssetExecutionContext, config: StageConfig | None = None) -> StageRun:
         """What a stage function is handed."""
         settings = self.settings()
         return StageRun(
-            warehouse=Warehouse(settings.warehouse_path),
+            warehouse=Warehouse.of(settings),
             settings=settings,
             run_id=context.run.run_id,
             refresh=bool(config and config.refresh),

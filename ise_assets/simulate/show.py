@@ -72,8 +72,8 @@ def print_session(console: Console, warehouse: Warehouse, dialogue_id: str) -> N
     Raises:
         LookupError: no dialogue, or several, begin with that id; or nothing was run yet.
     """
-    if not warehouse.path.exists():
-        raise LookupError(f"{warehouse.path} is not there; run `ise demo` or `ise run` first")
+    if not warehouse.exists():
+        raise LookupError(f"{warehouse.name} is not there; run `ise demo` or `ise run` first")
     found = warehouse.rows(sql("simulate/find_dialogue"), [dialogue_id])
     if len(found) != 1:
         close = ", ".join(row["id"] for row in found[:5]) + (" ..." if len(found) > 5 else "")

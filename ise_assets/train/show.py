@@ -25,8 +25,8 @@ def print_provenance(console: Console, warehouse: Warehouse, identity: str) -> N
     Raises:
         LookupError: no record begins with that id, or several do.
     """
-    if not warehouse.path.exists():
-        raise LookupError(f"{warehouse.path} is not there; run `ise demo` or `ise run` first")
+    if not warehouse.exists():
+        raise LookupError(f"{warehouse.name} is not there; run `ise demo` or `ise run` first")
     found = walk_back(warehouse, identity)
     record, provenance = found["record"], found["record"]["provenance"]
     tree = Tree(
@@ -99,8 +99,8 @@ def print_tokens(console: Console, warehouse: Warehouse, identity: str, tokenize
         LookupError: no record begins with that id, or several do.
         FormatError: the folder holds no tokenizer, or its chat template rewrites earlier turns.
     """
-    if not warehouse.path.exists():
-        raise LookupError(f"{warehouse.path} is not there; run `ise demo` or `ise run` first")
+    if not warehouse.exists():
+        raise LookupError(f"{warehouse.name} is not there; run `ise demo` or `ise run` first")
     rows = warehouse.rows(sql("train/find_example"), {"id": identity})
     if len(rows) != 1:
         raise LookupError(f"{'several records begin' if rows else 'no record begins'} with {identity!r}")

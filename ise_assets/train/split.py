@@ -79,7 +79,7 @@ def build_split(run: StageRun, domain: str) -> dict[str, Any]:
         TokenizerMissing: the tokenizer named is not there.
     """
     benchmarks = load_benchmarks(run.settings.benchmark_paths) if run.settings.benchmark_paths else None
-    with exports_locked(run.settings.exports_dir) as folder, _Spool(run.warehouse.path.parent) as spool:
+    with exports_locked(run.settings.exports_dir) as folder, _Spool(run.warehouse.scratch) as spool:
         selection = select_sessions(run.warehouse, run.settings)
         built = _Built(run, domain, selection, benchmarks, spool)
         for done, body in enumerate(built.bodies(), start=1):
@@ -325,7 +325,9 @@ def _store(run: StageRun, domain: str, built: _Built, neighbours: Sequence[tuple
         connection.execute(sql("train/delete_unselected"), {"domain": domain, "ids": built.ids})
         for table in built.spool.tables():
             replace_rows(connection, "sft_split", table, ["id"])
-        gone = connection.execute(sql("train/delete_elsewhere"), {"domain": domain, "ids": built.kept_ids}).fetchall()
+        elsewhere = {"domain": domain, "ids": built.kept_ids}
+        gone = connection.execute(sql("train/find_elsewhere"), elsewhere).fetchall()
+        connection.execute(sql("train/delete_elsewhere"), elsewhere)
         for name in ("dropped", "pairs", "decontamination"):
             connection.execute(sql(f"train/delete_{name}"), {"domain": domain})
         reasons = [(identity, domain, *why) for identity, why in built.dropped.items()]

@@ -64,8 +64,8 @@ def make_app(warehouse: Warehouse, hosts: list[str]) -> Starlette:
         except ValidationError as error:
             wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_url=False))
             return trouble(request, 400, f"This list cannot be narrowed so: {wrong}")
-        if not warehouse.path.exists():
-            return trouble(request, 404, f"{warehouse.path} is not there yet. Run `make demo` or `ise run` first.")
+        if not warehouse.exists():
+            return trouble(request, 404, f"{warehouse.name} is not there yet. Run `make demo` or `ise run` first.")
         rows, total = list_sessions(warehouse, filters)
 
         def link(number: int) -> str:
@@ -85,7 +85,7 @@ def make_app(warehouse: Warehouse, hosts: list[str]) -> Starlette:
 
     def session(request: Request) -> Response:
         identity = request.path_params["identity"]
-        found = read_session(warehouse, identity) if warehouse.path.exists() else None
+        found = read_session(warehouse, identity) if warehouse.exists() else None
         if found is None:
             return trouble(request, 404, f"There is no session {identity}.")
         return page(request, "session.html", session=found)

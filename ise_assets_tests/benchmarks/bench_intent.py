@@ -41,7 +41,7 @@ SPEED_SAMPLE = 512
 def a_run(home: Path, n: int, **changes: Any) -> StageRun:
     count = sum(len(people.read_persona_list(path).personas) for path in people.list_files(people.SHIPPED_LISTS))
     settings = load_settings(home=home, intents_per_persona=-(-n // count), max_minutes_per_run=0.0)
-    return StageRun(Warehouse(settings.warehouse_path), settings, "bench", progress=progress, **changes)
+    return StageRun(Warehouse.of(settings), settings, "bench", progress=progress, **changes)
 
 
 def progress(done: int, total: int, what: str) -> None:

@@ -50,7 +50,7 @@ def run_sessions(home: Path, model: str, base: str, count: int, at_once: int) ->
     """`count` sessions, `at_once` of them at a time, and what they cost."""
     os.environ |= {"HOSTED_VLLM_API_BASE": base, "OPENAI_API_BASE": base, "OPENAI_API_KEY": "none"}
     settings = Settings(_env_file=None, home=home, user_model=model, agent_model=model, max_concurrent_sessions=at_once)  # type: ignore[call-arg]
-    run = StageRun(Warehouse(settings.warehouse_path), settings, "bench")
+    run = StageRun(Warehouse.of(settings), settings, "bench")
     fill(run.warehouse, count)
     grown: list[float] = []
     warm = min(count // 2, WARM)

@@ -130,7 +130,7 @@ def build(settings: Settings, results: Any) -> None:
     """All domains, twice; run in a process of its own, for its peak memory."""
     split.write_exports = lambda warehouse, folder: 0
     split.near_benchmarks = lambda run, domain, benchmarks: []  # the encoder's time is told elsewhere
-    warehouse = Warehouse(settings.warehouse_path)
+    warehouse = Warehouse.of(settings)
     seconds, cpu, records = [], [], 0
     for _ in range(2):
         began, used, records = time.perf_counter(), time.process_time(), 0
@@ -162,8 +162,8 @@ def measure(n: int, tasks: int) -> dict[str, Any]:
         home = Path(folder)
         write_benchmark(home, tasks)
         settings = load_settings(home=home, benchmarks=str(home / "benchmark.jsonl") if tasks else "")
-        fill(Warehouse(settings.warehouse_path), n, settings.embedding_model, settings.seed)
-        size = settings.warehouse_path.stat().st_size / 2**20
+        fill(Warehouse.of(settings), n, settings.embedding_model, settings.seed)
+        size = Warehouse.of(settings).path.stat().st_size / 2**20
         spawn = multiprocessing.get_context("spawn")
         results: Any = spawn.Queue()
         child = spawn.Process(target=build, args=(settings, results))

@@ -51,7 +51,7 @@ def play_sessions(home: Path, domains: Sequence[str], each: int) -> StageRun:
     """A run over a new warehouse with so many sessions of the scripted teacher in each domain, lived and replayed."""
     register()
     settings = load_settings(home=home, shipped_personas_per_list=20)
-    run = StageRun(Warehouse(settings.warehouse_path), settings, "corpus")
+    run = StageRun(Warehouse.of(settings), settings, "corpus")
     people.take_in(run)
     record_catalog(run)
     for domain in domains:

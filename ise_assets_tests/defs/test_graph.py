@@ -1,12 +1,16 @@
 """The graph that people see: names, edges, partitions, checks, what starts by itself."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from ise_assets.definitions import defs
 from ise_assets.defs.partitions import domains
-from ise_assets.defs.stage import value_of
+from ise_assets.defs.schedules import nightly_refresh, tidy
+from ise_assets.defs.stage import Pipeline, value_of
 from ise_assets.intent.models import DOMAINS
 
 EDGES = {
@@ -49,6 +53,7 @@ def test_every_asset_has_a_description_a_group_and_a_check_or_a_report(graph: As
         node = graph.get(key)
         assert node.description
         assert node.group_name in ("intent", "simulate", "execute", "train")
+        assert node.freshness_policy_or_from_metadata is not None
 
 
 def test_every_asset_names_its_table_and_the_columns(graph: AssetGraph) -> None:
@@ -114,3 +119,28 @@ def test_lineage_names_columns_that_exist(graph: AssetGraph) -> None:
         for dep in deps:
             assert dep.column_name in columns[dep.asset_key.to_user_string()]
     assert lineage("persona_pool") is None
+
+
+def test_the_schedules_are_off_until_somebody_turns_them_on() -> None:
+    schedules = {schedule.name: schedule for schedule in defs().schedules or ()}
+    assert set(schedules) == {"nightly_refresh", "weekly_report", "weekly_tidy"}
+    assert all(schedule.default_status == dg.DefaultScheduleStatus.STOPPED for schedule in schedules.values())
+
+
+def test_a_night_runs_every_domain_once_and_spends_nothing_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    night = datetime(2026, 6, 11, 2, tzinfo=UTC)
+
+    with dg.build_schedule_context(scheduled_execution_time=night) as context:
+        asked = nightly_refresh(context)
+        assert isinstance(asked, list)
+        assert [(request.run_key, request.partition_key) for request in asked] == [
+            (f"2026-06-11 {domain}", domain) for domain in DOMAINS
+        ]
+        monkeypatch.setenv("ISE_AGENT_MODEL", "openai/gpt-x")
+        assert isinstance(nightly_refresh(context), dg.SkipReason)
+
+
+def test_the_upkeep_of_a_file_says_that_there_is_nothing_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISE_HOME", str(tmp_path))
+    result = tidy.execute_in_process(resources={"pipeline": Pipeline()})
+    assert result.success

@@ -26,7 +26,7 @@ def test_a_new_list_is_requested_until_it_is_in_the_pool(tmp_path: Path, monkeyp
     result = persona_lists(dg.build_sensor_context())
     assert isinstance(result, dg.SensorResult)
     assert next(iter(result.run_requests or ())).run_key.startswith("mine.jsonl ")
-    take_in(StageRun(Warehouse(settings.warehouse_path), settings, "run"))
+    take_in(StageRun(Warehouse.of(settings), settings, "run"))
     assert isinstance(persona_lists(dg.build_sensor_context()), dg.SkipReason)
 
 

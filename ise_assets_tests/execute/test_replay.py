@@ -315,7 +315,7 @@ def test_replies_are_all_the_agent_said_in_a_subgoals_turns() -> None:
 @pytest.fixture
 def make_run(settings: Settings, backend: Backend) -> Callable[..., StageRun]:
     def make(*sessions: tuple[list[Wanted], str], **more: Any) -> StageRun:
-        warehouse = Warehouse(settings.warehouse_path)
+        warehouse = Warehouse.of(settings)
         rows = []
         for number, (wanted, status) in enumerate(sessions):
             intent = make_intent(number)

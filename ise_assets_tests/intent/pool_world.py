@@ -21,7 +21,7 @@ STAMP = {"run_id": "test", "spec_hash": "test", "written_at": datetime(2026, 6, 
 def stage_run(home: Path, refresh: bool = False, run_id: str = "run", **overrides: Any) -> StageRun:
     """A run over the warehouse of `home`."""
     settings: Settings = load_settings(home=home, **overrides)
-    return StageRun(Warehouse(settings.warehouse_path), settings, run_id, refresh=refresh)
+    return StageRun(Warehouse.of(settings), settings, run_id, refresh=refresh)
 
 
 def put_intents(run: StageRun, domain: str, texts: dict[str, str], **columns: Any) -> None:

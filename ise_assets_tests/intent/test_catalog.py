@@ -111,7 +111,7 @@ def test_the_fast_parser_reads_what_the_plain_one_reads() -> None:
 
 def test_all_versions_ever_used_stay_and_one_is_current(folder: Path, tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path / "data")
-    run = StageRun(Warehouse(settings.warehouse_path), settings, "run")
+    run = StageRun(Warehouse.of(settings), settings, "run")
     record_catalog(run)
     old = load_catalog()[NAME].content_hash
     edit(folder / f"{NAME}.yaml", "title:", "title: Renamed\n#")

@@ -72,7 +72,7 @@ def csv_text(*rows: dict[str, Any]) -> str:
 @pytest.fixture
 def stage(tmp_path: Path) -> StageRun:
     settings = load_settings(home=tmp_path / "home")
-    return StageRun(warehouse=Warehouse(settings.warehouse_path), settings=settings, run_id="run-1")
+    return StageRun(warehouse=Warehouse.of(settings), settings=settings, run_id="run-1")
 
 
 def pool(run: StageRun) -> list[dict[str, Any]]:
@@ -561,7 +561,7 @@ def test_progress_is_told_for_each_list(stage: StageRun) -> None:
 def test_some_of_each_shipped_list_can_be_taken_and_the_rest_later_only_adds(tmp_path: Path) -> None:
     def run(most: int) -> StageRun:
         settings = load_settings(home=tmp_path, shipped_personas_per_list=most)
-        return StageRun(Warehouse(settings.warehouse_path), settings, run_id=f"run-{most}")
+        return StageRun(Warehouse.of(settings), settings, run_id=f"run-{most}")
 
     own = [row(name=f"Una {number}") for number in range(5)]
     jsonl(tmp_path / "personas" / "mine.jsonl", *own)

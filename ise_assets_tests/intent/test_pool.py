@@ -42,7 +42,7 @@ def pool_run(home: Path, people: int = 6, **overrides: Any) -> StageRun:
     """A run over a pool of invented people."""
     given = {"shipped_personas": False, "intents_per_persona": 3, **overrides}
     settings = load_settings(home=home, **given)
-    run = StageRun(Warehouse(settings.warehouse_path), settings, "run-1")
+    run = StageRun(Warehouse.of(settings), settings, "run-1")
     add_people(run, "list.jsonl", range(people))
     return run
 

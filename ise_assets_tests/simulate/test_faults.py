@@ -40,7 +40,7 @@ def make_run(make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyP
     def make(count: int, **overrides: Any) -> StageRun:
         models = {"user_model": MODEL, "agent_model": MODEL}
         settings = make_settings(**{**models, "max_concurrent_sessions": 8, "model_timeout_s": 3.0, **overrides})
-        run = StageRun(Warehouse(settings.warehouse_path), settings, "r1")
+        run = StageRun(Warehouse.of(settings), settings, "r1")
         fill(run.warehouse, count)
         return run
 
@@ -247,7 +247,7 @@ from ise_assets_tests.simulate.test_faults import *
 llm._BACKOFF_S = 0.05
 settings = Settings(_env_file=None, home=sys.argv[1], user_model=MODEL, agent_model=MODEL, max_concurrent_sessions=8)
 print("begun", flush=True)
-simulate_domain(StageRun(Warehouse(settings.warehouse_path), settings, "killed"), DOMAIN)
+simulate_domain(StageRun(Warehouse.of(settings), settings, "killed"), DOMAIN)
 """
 _SAME = "id, status, stop_reason, accepted_live, attempts, user_turns, messages, tools, subgoal_turns, files, elisions"
 

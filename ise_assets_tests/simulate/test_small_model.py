@@ -39,7 +39,7 @@ def test_a_small_model_plays_all_roles_and_the_pipeline_bears_it(
         max_tool_calls=8,
         max_session_minutes=0.6,
     )
-    run = StageRun(Warehouse(settings.warehouse_path), settings, "small")
+    run = StageRun(Warehouse.of(settings), settings, "small")
     people.take_in(run)
     record_catalog(run)
     with small_model() as address:

@@ -37,7 +37,7 @@ def good_scripts(*_: Any) -> tuple[Script, Script]:
 def make_run(make_settings: Callable[..., Settings], backend: Backend) -> Callable[..., StageRun]:
     def make(count: int = 3, **overrides: Any) -> StageRun:
         settings = make_settings(**overrides)
-        warehouse = Warehouse(settings.warehouse_path)
+        warehouse = Warehouse.of(settings)
         fill(warehouse, count)
         return StageRun(warehouse=warehouse, settings=settings, run_id="r1")
 
@@ -105,7 +105,7 @@ def test_a_run_killed_again_and_again_ends_like_one_that_was_not(make_run: Calla
     program = (
         "import sys; from ise_assets_tests.simulate.test_stage import *\n"
         "settings = Settings(_env_file=None, home=sys.argv[1], max_concurrent_sessions=2)\n"
-        "run = StageRun(Warehouse(settings.warehouse_path), settings, 'killed')\n"
+        "run = StageRun(Warehouse.of(settings), settings, 'killed')\n"
         "simulate_domain(run, DOMAIN, good_scripts)\n"
     )
     for wanted in (2, 5):

@@ -21,7 +21,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         if any(part in name.upper() for part in ("KEY", "TOKEN", "SECRET", "PASSWORD")):
             monkeypatch.delenv(name)
     settings = load_settings(home=tmp_path, split_percent=(60, 20, 20))
-    return World(Warehouse(settings.warehouse_path), settings)
+    return World(Warehouse.of(settings), settings)
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +29,8 @@ def twelve_sessions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse file with the sessions of twelve personas in one domain, made once."""
     home = tmp_path_factory.mktemp("twelve")
     settings = load_settings(home=home)
-    World(Warehouse(settings.warehouse_path), settings).sessions(*(f"Clerk {number}" for number in range(12)))
-    return settings.warehouse_path
+    World(Warehouse.of(settings), settings).sessions(*(f"Clerk {number}" for number in range(12)))
+    return Warehouse.of(settings).path
 
 
 @pytest.fixture

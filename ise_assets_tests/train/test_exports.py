@@ -146,7 +146,7 @@ def _files(world: World) -> dict[str, bytes]:
 
 def _build(home: Path, domain: str) -> None:
     settings = load_settings(home=home, split_percent=(60, 20, 20))
-    build_split(StageRun(Warehouse(settings.warehouse_path), settings, f"run-{domain}"), domain)
+    build_split(StageRun(Warehouse.of(settings), settings, f"run-{domain}"), domain)
 
 
 def test_partitions_in_several_processes_lose_no_record(world: World) -> None:

@@ -1,4 +1,3 @@
--- records of other domains that the present selection does not keep (a leak into what came later, a cap, another policy)
+-- what find_elsewhere finds
 DELETE FROM sft_split
-WHERE domain <> $domain AND id NOT IN (SELECT unnest($ids::VARCHAR[]))
-RETURNING dialogue_id, domain;
+WHERE domain <> $domain AND id NOT IN (SELECT unnest($ids::VARCHAR[]));

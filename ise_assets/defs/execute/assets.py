@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ise_assets.defs.automation import flow
+from ise_assets.defs.automation import flow, fresh
 from ise_assets.defs.partitions import domains
 from ise_assets.defs.simulate.assets import simulated_dialogues
 from ise_assets.defs.stage import RUNS_WORKSPACES, Pipeline, StageConfig, carry_out
@@ -20,6 +20,7 @@ from ise_assets.execute.stage import replay_domain
     automation_condition=flow,
     pool="sessions",
     code_version="1",
+    freshness_policy=fresh,
 )
 def executed_traces(context: dg.AssetExecutionContext, config: StageConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Every tool call run again: evidence, divergence, acceptance on the final state, failure and recovery spans.

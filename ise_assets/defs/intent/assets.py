@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from ise_assets.defs.automation import as_the_code, flow, flow_unless_paid, report_what_there_is
+from ise_assets.defs.automation import as_the_code, flow, flow_unless_paid, fresh, report_what_there_is
 from ise_assets.defs.partitions import domains
 from ise_assets.defs.stage import CALLS_MODELS, Pipeline, StageConfig, carry_out
 from ise_assets.defs.tables import described
@@ -34,7 +34,9 @@ def files_version() -> str:
     return digest.hexdigest()[:16]
 
 
-@dg.asset(group_name=GROUP, kinds={"duckdb"}, metadata=described("persona_pool"), code_version="1")
+@dg.asset(
+    group_name=GROUP, kinds={"duckdb"}, metadata=described("persona_pool"), code_version="1", freshness_policy=fresh
+)
 def persona_pool(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
     """Everybody in any persona list, once: the shipped lists and those dropped into the folder `personas`.
 
@@ -49,6 +51,7 @@ def persona_pool(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Ma
     metadata=described("task_catalog"),
     automation_condition=as_the_code,
     code_version=files_version(),
+    freshness_policy=fresh,
 )
 def task_catalog(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
     """Every version of every scenario: seed, subgoals, acceptance checks, solution, slips.
@@ -67,6 +70,7 @@ def task_catalog(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.Ma
     deps=[persona_pool, task_catalog],
     automation_condition=flow_unless_paid(),
     code_version="1",
+    freshness_policy=fresh,
 )
 def intent_pool(context: dg.AssetExecutionContext, config: StageConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Persona x domain x task x complexity, drawn by seed and put into the persona's words; each written once."""
@@ -89,6 +93,7 @@ def intent_pool(context: dg.AssetExecutionContext, config: StageConfig, pipeline
     deps=[intent_pool],
     automation_condition=flow,
     code_version="1",
+    freshness_policy=fresh,
 )
 def intent_embeddings(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
     """Unit vectors of the utterances; the same text is never computed twice."""
@@ -103,6 +108,7 @@ def intent_embeddings(context: dg.AssetExecutionContext, pipeline: Pipeline) -> 
     deps=[intent_embeddings],
     automation_condition=flow,
     code_version="1",
+    freshness_policy=fresh,
 )
 def deduped_pool(context: dg.AssetExecutionContext, config: StageConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """The kept intents: exact and semantic duplicates over all domains are dropped.
@@ -120,6 +126,7 @@ def deduped_pool(context: dg.AssetExecutionContext, config: StageConfig, pipelin
     deps=[deduped_pool],
     automation_condition=flow,
     code_version="1",
+    freshness_policy=fresh,
 )
 def diversity_report(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
     """One domain's Vendi Score, Distinct-n, coverage and neighbours, with a picture."""
@@ -133,6 +140,7 @@ def diversity_report(context: dg.AssetExecutionContext, pipeline: Pipeline) -> d
     deps=[deduped_pool],
     automation_condition=report_what_there_is,
     code_version="1",
+    freshness_policy=fresh,
 )
 def pool_diversity(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
     """The whole pool's Vendi Score with its curve beside ISE's, and a map of the pool; `report` is the page to read."""

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ise_assets.defs.automation import flow_unless_paid
+from ise_assets.defs.automation import flow_unless_paid, fresh
 from ise_assets.defs.intent.assets import deduped_pool
 from ise_assets.defs.partitions import domains
 from ise_assets.defs.stage import CALLS_MODELS, RUNS_WORKSPACES, Pipeline, StageConfig, carry_out
@@ -20,6 +20,7 @@ from ise_assets.simulate.stage import simulate_domain
     automation_condition=flow_unless_paid(),
     pool="sessions",
     code_version="1",
+    freshness_policy=fresh,
 )
 def simulated_dialogues(
     context: dg.AssetExecutionContext, config: StageConfig, pipeline: Pipeline

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ise_assets.defs.automation import flow
+from ise_assets.defs.automation import flow, fresh
 from ise_assets.defs.execute.assets import executed_traces
 from ise_assets.defs.partitions import domains
 from ise_assets.defs.stage import Pipeline, carry_out
@@ -18,6 +18,7 @@ from ise_assets.train.split import build_split
     deps=[executed_traces],
     automation_condition=flow,
     code_version="1",
+    freshness_policy=fresh,
 )
 def sft_split(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
     """Train, validation and test records of accepted and reproduced sessions, scrubbed, exported with a dataset card.

@@ -1,0 +1,119 @@
+"""The warehouse as one DuckDB file, for one machine.
+
+While one process has a DuckDB file open for writing no other can open it, so nobody keeps it open: a writer takes a file
+lock, opens, and closes when its transaction is done; a reader opens read-only and tries again while a writer is at work.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from ise_assets.warehouse.schema import migrate
+from ise_assets.warehouse.store import PATIENCE_S, WarehouseBusy, WarehouseError
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
+
+
+class FileStore:
+    """A DuckDB file that many processes of one machine share, none of them for long."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = str(path)
+        self.scratch = path.parent
+        self._lock_path = path.with_name(path.name + ".lock")
+
+    def exists(self) -> bool:
+        """Whether the file is there and not empty."""
+        return self.path.exists() and self.path.stat().st_size > 0
+
+    @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lock, make the file if it is missing, open; closed and unlocked at the end."""
+        with self.locked():
+            if not self.exists():
+                self._create()
+            connection = self._open(self.path, read_only=False)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    @contextmanager
+    def reading(self, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open read-only."""
+        connection = self._open(self.path, read_only=True)
+        try:
+            if memory is not None:
+                connection.execute(f"SET memory_limit = '{memory}'")
+            yield connection
+        finally:
+            connection.close()
+
+    def transient(self, error: duckdb.Error) -> bool:
+        """Never: opening has waited already, and nobody else writes meanwhile."""
+        return False
+
+    def trouble(self, error: Exception) -> WarehouseError:
+        """What went wrong with the file, and what to see to."""
+        return WarehouseError(
+            f"{self.path} cannot be opened or written: {error}. See that the disk has room, that the file is a DuckDB "
+            "warehouse and that this user may write to its folder; what was written before is kept."
+        )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone among all writers of this machine."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = self._lock_path.open("a")
+        except OSError as error:
+            raise self.trouble(error) from error
+        with handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(handle, fcntl.LOCK_UN)
+
+    def fold_log(self) -> None:
+        """Take in the write-ahead log that a killed writer left behind; the caller holds the lock."""
+        self._open(self.path, read_only=False).close()
+
+    def _create(self) -> None:
+        """Make the file with its tables under another name first: DuckDB refuses one whose making was cut short."""
+        for left in self.path.parent.glob(f"{self.path.name}.part*"):
+            left.unlink()
+        part = self.path.with_name(f"{self.path.name}.part")
+        connection = self._open(part, read_only=False)
+        try:
+            migrate(connection, self.name)
+        except (duckdb.IOException, duckdb.FatalException) as error:
+            raise self.trouble(error) from error
+        finally:
+            connection.close()
+        part.replace(self.path)
+
+    def _open(self, path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return duckdb.connect(str(path), read_only=read_only, config={} if read_only else _CONFIG)
+            except (duckdb.IOException, duckdb.ConnectionException) as error:
+                # a ConnectionException: this process has it open for reading, in another thread
+                if not isinstance(error, duckdb.ConnectionException) and "set lock on file" not in str(error):
+                    raise self.trouble(error) from error
+                if time.monotonic() > deadline:
+                    raise WarehouseBusy(
+                        f"{path} could not be opened for {PATIENCE_S:.0f} s: {error}. "
+                        "Close other programs that have it open (DuckDB CLI, notebooks), or read the published "
+                        f"snapshot {path.stem}.snapshot{path.suffix} instead."
+                    ) from error
+                time.sleep(random.uniform(0.005, 0.05))
