@@ -6,13 +6,14 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -142,6 +143,53 @@ def view(
 
     console.print(f"Sessions at [bold]http://{host}:{port}[/]; Ctrl-C ends it.")
     serve(Warehouse.of(_settings()), host, port)
+
+
+@app.command("workspace-host")
+def workspace_host(
+    host: Annotated[str, typer.Option(help="Address to listen at; keep it in a private network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the workspace host.")] = 7070,
+) -> None:
+    """Start workspaces for runs on other machines and in containers, which prove that they know ISE_WORKSPACE_TOKEN."""
+    import asyncio
+    import logging
+
+    from ise_assets.execute.host import WorkspaceHost
+    from ise_assets.execute.models import BackendUnavailable
+    from ise_assets.execute.workspace import open_backend
+
+    settings = _settings()
+    if not settings.workspace_token.get_secret_value():
+        _stop("ISE_WORKSPACE_TOKEN is not set; make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'")
+    if settings.workspace_backend == "remote":
+        _stop(
+            "ISE_WORKSPACE_BACKEND is remote here, and a workspace host starts them itself: bubblewrap, docker or auto"
+        )
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    try:
+        backend = open_backend(settings.workspace_backend)
+    except BackendUnavailable as error:
+        _stop(f"{error}\n`ise doctor` says more", 1)
+
+    async def until_told() -> None:
+        serving = asyncio.ensure_future(
+            WorkspaceHost(backend, settings).serve(
+                host,
+                port,
+                lambda found: console.print(
+                    f"workspaces by {backend.name} at [bold]{host}:{found}[/], at most {settings.max_hosted_workspaces} at once"
+                ),
+            )
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+        with suppress(asyncio.CancelledError):
+            await serving
+
+    try:
+        asyncio.run(until_told())
+    except OSError as error:
+        _stop(f"cannot listen at {host}:{port}: {error}", 1)
 
 
 @app.command("sql")

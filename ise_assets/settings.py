@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PACKAGE = Path(__file__).parent
 PROJECT = PACKAGE.parent
 SCRIPTED_MODEL = "scripted/teacher"
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
-BACKENDS = ("auto", "bubblewrap", "docker")
+BACKENDS = ("auto", "bubblewrap", "docker", "remote")
 
 
 class SettingsError(ValueError):
@@ -102,7 +102,17 @@ class Settings(BaseSettings):
     max_regenerations: int = Field(default=2, ge=0, description="Times a drifting user turn is asked for again.")
 
     workspace_backend: str = Field(
-        default="auto", description="auto (bubblewrap where it runs, else docker), bubblewrap or docker."
+        default="auto",
+        description="auto (bubblewrap where it runs, else docker), bubblewrap, docker, or remote (a workspace host).",
+    )
+    workspace_host: str = Field(
+        default="", description="`host:port` of the workspace host that the backend remote asks for workspaces."
+    )
+    workspace_token: SecretStr = Field(
+        default=SecretStr(""), description="Secret that a workspace host and those who ask it share."
+    )
+    max_hosted_workspaces: int = Field(
+        default=32, ge=1, description="Workspaces that a workspace host has at once; who asks for more waits."
     )
     docker_image: str = Field(default="ise-workspace:latest", description="Image of the docker backend's workspaces.")
     docker_runtime: str = Field(

@@ -14,7 +14,7 @@ one_stage = [
     dg.define_asset_job(
         f"stage_{group}",
         selection=dg.AssetSelection.groups(group) & dg.AssetSelection.assets(*DOMAIN_ASSETS),
-            description=f"The {group} stage of one domain.",
+        description=f"The {group} stage of one domain.",
     )
     for group in ("intent", "simulate", "execute", "train")
 ]

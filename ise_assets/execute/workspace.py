@@ -54,6 +54,8 @@ TMPFS = ("/home", "/workspace", "/tmp")
 """Where a workspace can be written to, each `Limits.disk_mib` large; `SMALL_TMPFS` is too, for what programs expect there."""
 SMALL_TMPFS = ("/var/tmp", "/run", "/dev/shm")
 SMALL_TMPFS_MIB = 64
+_OWN = ("bubblewrap", "docker")
+"""The backends that `auto` tries: those of this machine."""
 Answer = TypeVar("Answer")
 
 
@@ -88,10 +90,13 @@ class Limits:
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """The limits that the settings ask for."""
-        limits = cls(
-            settings.workspace_memory_mib, settings.workspace_disk_mib, output_chars=settings.tool_output_chars
-        )
-        return replace(limits, rlimits={**limits.rlimits, "RLIMIT_AS": settings.workspace_memory_mib << 20})
+        return cls.sized(settings.workspace_memory_mib, settings.workspace_disk_mib, settings.tool_output_chars)
+
+    @classmethod
+    def sized(cls, memory_mib: int, disk_mib: int, output_chars: int) -> Limits:
+        """Limits of that size; no process may map more than all of them may use, or a GiB, which says nothing of what it uses."""
+        limits = cls(memory_mib, disk_mib, output_chars=output_chars)
+        return replace(limits, rlimits={**limits.rlimits, "RLIMIT_AS": max(memory_mib, 1024) << 20})
 
     @property
     def total_mib(self) -> int:
@@ -233,7 +238,7 @@ def open_backend(name: str = "auto") -> Backend:
     if name not in BACKENDS:
         raise ValueError(f"unknown workspace backend {name!r}; valid: {', '.join(BACKENDS)}")
     problems = []
-    for candidate in BACKENDS[1:] if name == "auto" else (name,):
+    for candidate in _OWN if name == "auto" else (name,):
         backend: Backend = import_module(f"ise_assets.execute.backends.{candidate}").BACKEND()
         problem = backend.probe()
         if problem is None:
