@@ -4,7 +4,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 # Packages are installed uncompiled: what a run imports is compiled once and kept, not again in every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long ui lint clean
+.PHONY: help setup demo test test-long ui up down lint clean
 
 help: ## this list
 	@echo "ISE as a Dagster project. Needs Linux, Python 3.11-3.13, make and git; no API key."
@@ -25,6 +25,12 @@ test-long: test-setup ## the tests that take minutes: kills at random moments, b
 
 ui: setup .dagster/dagster.yaml ## Dagster's web UI and daemon, on the instance the demo wrote to
 	@.venv/bin/ise ui
+
+up: ## a deployment in containers: PostgreSQL, web UI, daemon, workspace host, every run a container (docs/deploy.md)
+	@docker/up
+
+down: ## take the deployment down; its data stays
+	@docker/down
 
 lint: setup ## ruff (rules and format) and mypy
 	@.venv/bin/ruff check .

@@ -21,40 +21,16 @@ while [ $# -gt 0 ]; do
 done
 docker version >/dev/null 2>&1 || die "no Docker engine answers. Start one (sudo systemctl start docker), or set DOCKER_HOST."
 
-sources=(docker/workspace.Dockerfile docker/workspace-packages.txt docker/build-workspace-image.sh)
+sources=(docker/workspace.Dockerfile docker/workspace-packages.txt docker/build-workspace-image.sh docker/debootstrap.sh)
 key=$({ cat "${sources[@]}"; echo "$base"; } | sha256sum | cut -c1-40)
 if [ "$(docker image inspect -f '{{index .Config.Labels "ise.built-from"}}' "$image" 2>/dev/null)" = "$key" ]; then
     echo "$image is up to date"
     exit 0
 fi
 
-# mirror SUITE: where this machine gets its packages from: the first http(s) source of its distribution
-mirror() {
-    { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | sed -nE 's/^deb (\[[^]]*\] )?(https?:[^ ]+) '"$1"' .*/\2/p'
-      sed -nE 's/^URIs: *(https?:[^ ]+).*/\1/p' /etc/apt/sources.list.d/{debian,ubuntu}.sources 2>/dev/null; } | head -n 1
-}
-
-# import_base: prints the name of an image made by debootstrap
-import_base() {
-    [ "$(id -u)" = 0 ] || die "debootstrap needs root: sudo $0, or give a base: $0 --base debian:bookworm-slim"
-    command -v debootstrap >/dev/null || die "debootstrap is missing: sudo apt-get install debootstrap"
-    local suite packages root url
-    suite=$(. /etc/os-release && echo "${VERSION_CODENAME:?}")
-    url=$(mirror "$suite")
-    packages=$(grep -v '^#' docker/workspace-packages.txt | paste -sd,)
-    root=$(mktemp -d)
-    # shellcheck disable=SC2064
-    trap "umount -l '$root' 2>/dev/null; rm -rf --one-file-system '$root'" EXIT
-    mount -t tmpfs -o size=2g,mode=0755 none "$root" || true # dpkg syncs every file: minutes on a disk
-    debootstrap --variant=minbase --include="$packages" "$suite" "$root" "${url:-http://deb.debian.org/debian}" >&2
-    rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* "$root"/debootstrap
-    rm -rf "$root"/usr/share/{doc,man,info}/* "$root"/dev/* "$root"/proc/* "$root"/sys/*
-    tar -C "$root" --numeric-owner -c . | docker import - "ise-workspace-base:$suite" >&2
-    echo "ise-workspace-base:$suite"
-}
-
+. docker/debootstrap.sh
 began=$SECONDS
-[ -n "$base" ] || base=$(import_base)
+[ -n "$base" ] || base=$(import_base ise-workspace-base "$(grep -v '^#' docker/workspace-packages.txt | paste -sd,)")
 tar -c docker/workspace.Dockerfile docker/workspace-packages.txt |
     docker build --force-rm --build-arg "BASE=$base" --label "ise.built-from=$key" -f docker/workspace.Dockerfile -t "$image" -
 echo "$image built from $base in $((SECONDS - began)) s"

@@ -1,0 +1,11 @@
+# Sourced: the deployment's name, the file of its secrets and settings, and `compose`, by whichever of Docker's two commands there is.
+export ISE_DEPLOYMENT=${ISE_DEPLOYMENT:-ise}
+env=$ISE_DEPLOYMENT.env
+if docker compose version >/dev/null 2>&1; then
+    compose() { docker compose -p "$ISE_DEPLOYMENT" --env-file "$env" -f compose.yaml "$@"; }
+elif command -v docker-compose >/dev/null; then
+    compose() { docker-compose -p "$ISE_DEPLOYMENT" --env-file "$env" -f compose.yaml "$@"; }
+else
+    echo "Docker's compose is missing. Install it: sudo apt-get install docker-compose (Debian), docker-compose-v2 (Ubuntu)" >&2
+    exit 1
+fi

@@ -1,0 +1,2 @@
+-- beside Dagster's own database: the lake's catalog
+CREATE DATABASE lake;
