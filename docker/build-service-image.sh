@@ -24,7 +24,9 @@ if [ -z "$base" ]; then
     base=$(import_base ise-service-base python3,python3-venv,docker.io,ca-certificates)
 fi
 # pip's own cache is what makes the second time quick
-.venv/bin/python -m pip wheel -q --disable-pip-version-check -w docker/wheels -c constraints.txt '.[lake,deploy]' pip setuptools
+hatchling=$(sed -n 's/^requires = \["\(.*\)"\]$/\1/p' pyproject.toml)
+rm -f docker/wheels/*.whl
+.venv/bin/python -m pip wheel -q --disable-pip-version-check -w docker/wheels -c constraints.txt '.[lake,deploy]' "$hatchling"
 rm -f docker/wheels/ise_assets-*.whl
 tar -c docker/service.Dockerfile docker/dagster.yaml docker/workspace.yaml docker/wheels pyproject.toml constraints.txt README.md LICENSE sql ise_assets \
     --exclude=__pycache__ |

@@ -11,6 +11,12 @@ import_base() {
     command -v debootstrap >/dev/null || die "debootstrap is missing: sudo apt-get install debootstrap"
     local name=$1 packages=$2 suite root url
     suite=$(. /etc/os-release && echo "${VERSION_CODENAME:?}")
+    # the packages are in its name: the same ones are fetched once
+    name=$name:$suite-$(printf '%s' "$packages" | sha256sum | cut -c1-8)
+    if docker image inspect "$name" >/dev/null 2>&1; then
+        echo "$name"
+        return
+    fi
     url=$(mirror "$suite")
     root=$(mktemp -d)
     # shellcheck disable=SC2064
@@ -19,6 +25,6 @@ import_base() {
     debootstrap --variant=minbase --include="$packages" "$suite" "$root" "${url:-http://deb.debian.org/debian}" >&2
     rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* "$root"/debootstrap
     rm -rf "$root"/usr/share/{doc,man,info}/* "$root"/dev/* "$root"/proc/* "$root"/sys/*
-    tar -C "$root" --numeric-owner -c . | docker import - "$name:$suite" >&2
-    echo "$name:$suite"
+    tar -C "$root" --numeric-owner -c . | docker import - "$name" >&2
+    echo "$name"
 }
