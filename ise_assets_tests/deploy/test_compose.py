@@ -118,8 +118,10 @@ def deployment(docker_engine: str) -> Iterator[Deployment]:
     found = Deployment(environment)
     clear_away(found)
     # the embedding model is here already; a deployment elsewhere fetches it
-    options = ["--opt", "type=none", "--opt", "o=bind", "--opt", f"device={cache}"]
-    docker("volume", "create", "--driver", "local", *options, f"{NAME}_cache")
+    docker("volume", "create", f"{NAME}_cache")
+    mounts = ["-v", f"{NAME}_cache:/cache", "-v", f"{cache}:/from:ro", "--network", "none", "--user", "0"]
+    copy = "cp -r /from/. /cache && chown -R ise:ise /cache"
+    docker("run", "--rm", *mounts, "ise-service:latest", "sh", "-c", copy)
     began = time.monotonic()
     print(found.script("up"))
     print(f"up after {time.monotonic() - began:.0f} s")
