@@ -36,6 +36,10 @@ class HostRefused(Exception):
     """The other side does not speak this protocol, or said no; the message is its reason."""
 
 
+class Silent(HostRefused):
+    """It closed the connection without a word, as who only looks whether somebody listens."""
+
+
 class Wish(BaseModel):
     """What a run asks of the host; without sizes it only wants to know whether it could."""
 
@@ -70,7 +74,9 @@ async def receive(reader: asyncio.StreamReader) -> dict[str, Any]:
         if length > GREETING_MAX:
             raise HostRefused("what answers there is no workspace host")
         message = json.loads(await reader.readexactly(length))
-    except (asyncio.IncompleteReadError, ValueError) as error:
+    except asyncio.IncompleteReadError as error:
+        raise (HostRefused if error.partial else Silent)("what answers there is no workspace host") from error
+    except ValueError as error:
         raise HostRefused("what answers there is no workspace host") from error
     if not isinstance(message, dict):
         raise HostRefused("what answers there is no workspace host")
@@ -115,6 +121,8 @@ class WorkspaceHost:
         self._live.add(task)
         try:
             await self._attend(reader, writer)
+        except Silent:
+            _log.debug("%s: looked in", writer.get_extra_info("peername"))
         except (HostRefused, TimeoutError, ConnectionError) as error:
             _log.warning("%s: %s", writer.get_extra_info("peername"), error or "no greeting in time")
         finally:

@@ -6,8 +6,12 @@ chown postgres:postgres "$data"
 mkdir -p /var/run/postgresql
 chown postgres:postgres /var/run/postgresql
 if [ ! -s "$data/PG_VERSION" ]; then
+    password=$(mktemp)
+    chown postgres "$password"
+    printf '%s' "$POSTGRES_PASSWORD" >"$password"
     as "$bin/initdb" -D "$data" -U "$POSTGRES_USER" --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C \
-        --pwfile=<(printf '%s' "$POSTGRES_PASSWORD") >/dev/null
+        --pwfile="$password" >/dev/null
+    rm "$password"
     echo "host all all all scram-sha-256" >>"$data/pg_hba.conf"
     as "$bin/pg_ctl" -D "$data" -o "-c listen_addresses=''" -w start >/dev/null
     as "$bin/createdb" -U "$POSTGRES_USER" "$POSTGRES_DB"
