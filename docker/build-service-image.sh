@@ -12,7 +12,7 @@ die() { printf '%s\n' "build-service-image: $*" >&2; exit 1; }
 [ "${1:-}" != --base ] || base=${2:?--base needs the name of an image}
 docker version >/dev/null 2>&1 || die "no Docker engine answers. Start one (sudo systemctl start docker), or set DOCKER_HOST."
 
-sources() { git ls-files -z pyproject.toml constraints.txt README.md LICENSE sql ise_assets docker | xargs -0 cat; }
+sources() { git ls-files -z pyproject.toml constraints.txt sql ise_assets docker | xargs -0 cat; }
 key=$({ sources; echo "$base"; } | sha256sum | cut -c1-40)
 if [ "$(docker image inspect -f '{{index .Config.Labels "ise.built-from"}}' "$image" 2>/dev/null)" = "$key" ]; then
     echo "$image is up to date"
@@ -24,11 +24,10 @@ if [ -z "$base" ]; then
     base=$(import_base ise-service-base python3,python3-venv,docker.io,ca-certificates)
 fi
 # pip's own cache is what makes the second time quick
-hatchling=$(sed -n 's/^requires = \["\(.*\)"\]$/\1/p' pyproject.toml)
 rm -f docker/wheels/*.whl
-.venv/bin/python -m pip wheel -q --disable-pip-version-check -w docker/wheels -c constraints.txt '.[lake,deploy]' "$hatchling"
+.venv/bin/python -m pip wheel -q --disable-pip-version-check -w docker/wheels -c constraints.txt '.[lake,deploy]'
 rm -f docker/wheels/ise_assets-*.whl
-tar -c docker/service.Dockerfile docker/dagster.yaml docker/workspace.yaml docker/wheels pyproject.toml constraints.txt README.md LICENSE sql ise_assets \
+tar -c docker/service.Dockerfile docker/dagster.yaml docker/workspace.yaml docker/wheels pyproject.toml constraints.txt sql ise_assets \
     --exclude=__pycache__ |
     docker build --force-rm --build-arg "BASE=$base" --label "ise.built-from=$key" -f docker/service.Dockerfile -t "$image" -
 echo "$image built from $base in $((SECONDS - began)) s"

@@ -24,17 +24,18 @@ COPY pyproject.toml constraints.txt /app/
 WORKDIR /app
 RUN set -e; python3 -m venv /opt/venv; \
     python3 -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); q = p['project']; o = q['optional-dependencies']; \
-print('\n'.join(q['dependencies'] + o['lake'] + o['deploy'] + p['build-system']['requires']))" >/tmp/needed; \
+print('\n'.join(q['dependencies'] + o['lake'] + o['deploy']))" >/tmp/needed; \
     pip="/opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -c constraints.txt"; \
     if ls /tmp/wheels/*.whl >/dev/null 2>&1; then pip="$pip --no-index --find-links /tmp/wheels"; \
     else $pip --no-deps --index-url https://download.pytorch.org/whl/cpu "$(grep '^torch==' constraints.txt)"; fi; \
     $pip -r /tmp/needed; \
     rm -rf /tmp/wheels /tmp/needed
 
-COPY README.md LICENSE /app/
+# run from the checkout's layout: Dagster looks for the project's pyproject.toml above the package
 COPY sql /app/sql
 COPY ise_assets /app/ise_assets
-RUN /opt/venv/bin/python -m pip install -q --no-cache-dir --disable-pip-version-check --no-deps --no-index --no-build-isolation .
+ENV PYTHONPATH=/app
+RUN printf '#!/opt/venv/bin/python\nfrom ise_assets.cli import app\n\napp()\n' >/opt/venv/bin/ise && chmod +x /opt/venv/bin/ise
 
 # one person without privileges; /data and /cache are volumes, and a new volume takes over whose its folder is
 RUN useradd --uid 1000 --user-group --create-home ise \
