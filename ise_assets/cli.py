@@ -98,13 +98,9 @@ def run(
         "ISE_AGENT_MODEL": agent_model,
         "ISE_ROLLOUTS": rollouts,
     }
-    os.environ.update({name: str(value) for name, value in chosen.items() if value is not None})
+    _choose(chosen)
     settings = _settings()
-    names = list(dict.fromkeys(name.strip() for name in domains.split(",") if name.strip()))
-    if unknown := [name for name in names if name not in DOMAINS]:
-        _stop(f"unknown domain {', '.join(unknown)}; valid: {', '.join(DOMAINS)}")
-    if not names:
-        _stop(f"--domains names no domain; valid: {', '.join(DOMAINS)}")
+    names = _named_domains(domains)
     _require_models(settings)
     _require_home(settings)
     incoming = _incoming(settings, personas or [])
@@ -114,6 +110,65 @@ def run(
             _adopt(path, target)
         _run_pipeline(settings, names, refresh=refresh)
         _closing(settings, names)
+
+
+@app.command()
+def plan(
+    domains: Annotated[str, typer.Option(help="Comma-separated domains; all ten by default.")] = ",".join(DOMAINS),
+    intents_per_persona: Annotated[int | None, typer.Option(min=1, help="Intents drawn for each persona.")] = None,
+    user_model: Annotated[str | None, typer.Option(help="litellm model that plays the user.")] = None,
+    agent_model: Annotated[str | None, typer.Option(help="litellm model that plays the agent.")] = None,
+    rollouts: Annotated[int | None, typer.Option(min=1, help="Sessions per intent.")] = None,
+) -> None:
+    """What `ise run` with the same options, or a backfill, would do: intents, sessions, tokens, money, time. Calls no model."""
+    from ise_assets.simulate.plan import project
+    from ise_assets.stage import StageRun
+    from ise_assets.warehouse import Warehouse
+
+    _choose(
+        {
+            "ISE_INTENTS_PER_PERSONA": intents_per_persona,
+            "ISE_USER_MODEL": user_model,
+            "ISE_AGENT_MODEL": agent_model,
+            "ISE_ROLLOUTS": rollouts,
+        }
+    )
+    settings = _settings()
+    names = _named_domains(domains)
+    with _explained(settings):
+        found = project(StageRun(Warehouse.of(settings), settings, "plan"), names)
+    table = Table("domain", "intents to write", "sessions to run", box=box.SIMPLE)
+    for one in found.domains:
+        table.add_row(one.domain, f"{one.intents:,}", f"{one.sessions:,}")
+    console.print(table)
+    console.print(
+        f"{found.sessions:,} sessions of {settings.user_model} (user) and {settings.agent_model} (agent), those of intents still to be "
+        "written among them"
+    )
+    if found.calls_per_session is None:
+        console.print("no session has run yet to say what one asks of a model; run a few first: ise demo")
+        return
+    sent, received = (
+        found.sessions * (tokens or 0.0) for tokens in (found.sent_per_session, found.received_per_session)
+    )
+    console.print(
+        f"tokens    {sent / 1e6:,.1f} million sent, {received / 1e6:,.1f} million received; "
+        f"{found.calls_per_session:.0f} calls a session"
+    )
+    if found.usd is None:
+        console.print(
+            "cost      not known: name the models' prices in ISE_MODEL_PRICES (MODEL=SENT:RECEIVED per million tokens)"
+        )
+    else:
+        console.print(
+            f"cost      ${found.usd:,.2f}, ${found.usd_per_session or 0.0:.3f} a session; what a provider's cache spares is not counted"
+        )
+    if found.hours is None:
+        console.print("time      not known until a session with these models has run")
+    else:
+        console.print(
+            f"time      {found.hours:,.1f} hours at {found.at_once} sessions at once (ISE_MAX_CONCURRENT_SESSIONS)"
+        )
 
 
 @app.command()
@@ -485,6 +540,20 @@ def _explained(settings: Settings) -> Iterator[None]:
         cause = getattr(error, "orig", None) or error
         places = f"{settings.home.absolute()} (data) and {os.environ.get('DAGSTER_HOME')} (Dagster's history)"
         _stop(f"could not write: {cause}. Look at {places}; finished work is kept. `ise doctor` says more.", 1)
+
+
+def _choose(chosen: Mapping[str, object]) -> None:
+    """Options of the command line are settings like any other, for this process and what it starts."""
+    os.environ.update({name: str(value) for name, value in chosen.items() if value is not None})
+
+
+def _named_domains(domains: str) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in domains.split(",") if name.strip()))
+    if unknown := [name for name in names if name not in DOMAINS]:
+        _stop(f"unknown domain {', '.join(unknown)}; valid: {', '.join(DOMAINS)}")
+    if not names:
+        _stop(f"--domains names no domain; valid: {', '.join(DOMAINS)}")
+    return names
 
 
 def _require_workspace(settings: Settings) -> None:

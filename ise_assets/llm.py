@@ -250,6 +250,18 @@ def check_models(settings: Settings) -> None:
             )
 
 
+def price_of(settings: Settings, model: str) -> tuple[float, float] | None:
+    """US dollars per million tokens sent and received, by ISE_MODEL_PRICES or litellm's own list; None where nobody knows."""
+    if model == SCRIPTED_MODEL:
+        return 0.0, 0.0
+    if model in settings.model_prices:
+        return settings.model_prices[model]
+    if not _is_priced(model):
+        return None
+    known = load_litellm().get_model_info(model)
+    return known["input_cost_per_token"] * 1e6, (known["output_cost_per_token"] or 0.0) * 1e6
+
+
 _priced: dict[str, bool] = {}
 
 

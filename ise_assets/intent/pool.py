@@ -208,6 +208,12 @@ def _frames_missing(
                 yield frame, persona
 
 
+def count_missing_intents(run: StageRun, domain: str) -> int:
+    """How many intents `write_intents` would write for the domain."""
+    known = {row["id"] for row in run.warehouse.rows(sql("intent/select_intent_texts"))}
+    return sum(1 for _ in _frames_missing(run, domain, load_personas(run.warehouse), known))
+
+
 def load_intents(warehouse: Warehouse, ids: Sequence[str]) -> list[Intent]:
     """Intents by id, in the order of the ids; unknown ids are left out."""
     rows = {row["id"]: row for row in warehouse.rows(sql("intent/select_intents_by_id"), [list(ids)])}
