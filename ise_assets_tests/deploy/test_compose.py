@@ -12,6 +12,7 @@ import random
 import shutil
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,8 +68,13 @@ class Deployment:
     def ask(self, query: str, **variables: Any) -> Any:
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(f"http://{UI}/graphql", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            found = json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                found = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(
+                f"{error.read().decode()[-2000:]}\n{docker('logs', '--tail', '40', self.container('webserver'))}"
+            ) from error
         assert "errors" not in found, found["errors"]
         return found["data"]
 
