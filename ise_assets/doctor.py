@@ -139,6 +139,15 @@ def _embedding(settings: Settings) -> str:
     raise ModelMissing(f"{settings.embedding_model} is not in {settings.cache_dir}")
 
 
+def _lake_error(settings: Settings) -> str | None:
+    from ise_assets.warehouse import Warehouse, WarehouseError
+
+    try:
+        return Warehouse.of(settings).problem()
+    except WarehouseError as error:
+        return str(error)
+
+
 def _models(settings: Settings) -> None:
     from ise_assets.llm import check_models
 
@@ -183,7 +192,8 @@ class Machine:
 
     `probe` tries a workspace and returns the backend's name, or raises `BackendUnavailable`; `kernel` reads a switch
     under /proc/sys, None where there is none; `embedding` describes the model's files or raises `ModelMissing`;
-    `groups` says whether this process may make control groups; `models` raises `SettingsError`; `write_error` says why nothing can be written to a folder, None where it can.
+    `groups` says whether this process may make control groups; `models` raises `SettingsError`; `lake_error` says why the lake cannot be reached;
+    `write_error` says why nothing can be written to a folder, None where it can.
     """
 
     python: Callable[[], tuple[int, int, int]] = _python
@@ -200,6 +210,7 @@ class Machine:
     memory_mib: Callable[[], int] = _memory_mib
     groups: Callable[[], bool] = lambda: bool(find_parents().folders)
     write_error: Callable[[Path], str | None] = _write_error
+    lake_error: Callable[[Settings], str | None] = _lake_error
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -214,10 +225,11 @@ def examine(settings: Settings, machine: Machine | None = None) -> list[Finding]
     return [
         _examine_python(machine),
         _examine_workspace(settings, machine),
-        _examine_programs(machine),
+        _examine_programs(settings, machine),
         _examine_embedding(settings, machine),
         _examine_models(settings, machine),
         _examine_home(settings, machine),
+        *([_examine_lake(settings, machine)] if settings.is_lake else []),
         _examine_disk(settings, machine),
         _examine_memory(settings, machine),
         _examine_instance(machine),
@@ -347,6 +359,8 @@ def _examine_workspace(settings: Settings, machine: Machine) -> Finding:
         what, _, advice = told.partition("\n")
         if settings.workspace_backend == "docker":
             return Finding("workspaces", False, what, advice or what)
+        if settings.workspace_backend == "remote":
+            return Finding("workspaces", False, what, _HOST_REMEDY)
         remedy = workspace_remedy(machine)
         return Finding("workspaces", False, what, f"{remedy}\nOr by Docker: {docker}" if docker else remedy)
     if backend == "bubblewrap" and not machine.groups():
@@ -358,7 +372,21 @@ def _examine_workspace(settings: Settings, machine: Machine) -> Finding:
     return Finding("workspaces", True, f"{backend} runs here")
 
 
-def _examine_programs(machine: Machine) -> Finding:
+_HOST_REMEDY = """\
+Start it where workspaces may run, and give both the same token:
+    ISE_WORKSPACE_TOKEN=... .venv/bin/ise workspace-host --host ADDRESS"""
+
+
+def _examine_lake(settings: Settings, machine: Machine) -> Finding:
+    if problem := machine.lake_error(settings):
+        what, _, remedy = problem.partition(". See that ")
+        return Finding("warehouse", False, what, f"See that {remedy}" if remedy else what)
+    return Finding("warehouse", True, "the lake's catalog answers")
+
+
+def _examine_programs(settings: Settings, machine: Machine) -> Finding:
+    if settings.workspace_backend in ("docker", "remote"):
+        return Finding("programs", True, "those of the workspaces' image or host; not looked at from here")
     missing = missing_programs(machine)
     if not missing:
         return Finding("programs", True, f"all {len(machine.required_programs())} that scenarios run are there")

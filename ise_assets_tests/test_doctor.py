@@ -332,3 +332,24 @@ def test_docker_when_asked_for_has_its_own_remedy(settings: Settings, healthy: M
     finding = the("workspaces", examine(chosen, replace(healthy, probe=unpulled)))
     assert finding.what == "workspace backend docker: the engine has no image 'x'."
     assert finding.remedy == "Build it: docker build"
+
+
+def test_a_lake_that_does_not_answer_is_told_with_its_remedy(
+    settings: Settings, healthy: Machine, tmp_path: Path
+) -> None:
+    assert not any(finding.name == "warehouse" for finding in examine(settings, healthy))
+    lake = settings.model_copy(update={"warehouse": f"ducklake:postgres:host={tmp_path} dbname=x password=hush"})
+    found = the("warehouse", examine(lake, healthy))
+    assert not found.ok and "PostgreSQL runs" in found.remedy and "hush" not in found.what + found.remedy
+    assert the("warehouse", examine(lake, replace(healthy, lake_error=lambda settings: None))).ok
+
+
+def test_a_workspace_host_that_does_not_answer_is_told_with_its_remedy(settings: Settings, healthy: Machine) -> None:
+    remote = settings.model_copy(update={"workspace_backend": "remote", "workspace_host": "127.0.0.1:1"})
+
+    def probe(settings: Settings) -> str:
+        raise BackendUnavailable("workspace backend remote: workspace host 127.0.0.1:1: refused")
+
+    findings = examine(remote, replace(healthy, probe=probe, find_program=lambda name: None))
+    assert "ise workspace-host" in the("workspaces", findings).remedy
+    assert the("programs", findings).ok

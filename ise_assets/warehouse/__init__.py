@@ -87,6 +87,16 @@ class Warehouse:
         """Whether anything has been written yet."""
         return self._patiently(self.store.exists)
 
+    def problem(self) -> str | None:
+        """Why it cannot be reached at this moment, None where it can; asked once, without patience."""
+        try:
+            self.store.exists()
+        except WarehouseError as error:
+            return str(error)
+        except (duckdb.Error, OSError) as error:
+            return str(self.store.trouble(error))
+        return None
+
     def write(self, fn: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `fn(connection)` in one transaction, alone; an exception rolls everything back.
 
