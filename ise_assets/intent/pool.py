@@ -45,14 +45,19 @@ def plan_intent(frame: Frame, persona: Persona, catalog: Mapping[str, Task]) -> 
     """Scenarios, parameters and the writer's brief of one frame."""
     tasks = tuple(sample_tasks(frame, catalog))
     instances = tuple(instantiate(frame, tasks))
+    return Plan(frame, persona, tasks, instances, brief_of(persona, tasks, instances, frame.intent_id))
+
+
+def brief_of(persona: Persona, tasks: Sequence[Task], instances: Sequence[TaskInstance], salt: str) -> Brief:
+    """What a writer is told of scenarios with their parameters; `salt` picks among their wordings."""
     register = register_of(persona.communication_style)
     aims = []
     for task, instance in zip(tasks, instances, strict=True):
         context = context_of(task, instance.params, instance.root, instance.ports)
-        aims.append(str(render(_pick(task.aim, frame.intent_id, task.name), context)))
-    first = subgoals_of(tasks[0], instances[0], 0, register, frame.intent_id)[0]
+        aims.append(str(render(_pick(task.aim, salt, task.name), context)))
+    first = subgoals_of(tasks[0], instances[0], 0, register, salt)[0]
     named = [value for value in first["facts"].values() if value in first["says"][0]]
-    return Plan(frame, persona, tasks, instances, Brief(persona, register, aims, first["says"][0], named))
+    return Brief(persona, register, aims, first["says"][0], named)
 
 
 def subgoals_of(task: Task, instance: TaskInstance, index: int, register: Register, salt: str) -> list[dict[str, Any]]:
