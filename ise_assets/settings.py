@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     embedding_dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="auto: bfloat16 where the CPU has it, float32 else and for published figures."
     )
-    duplicate_threshold: float = Field(default=0.95, gt=0, le=1, description="Cosine from which two intents are one.")
+    duplicate_threshold: float = Field(default=0.92, gt=0, le=1, description="Cosine from which two intents are one.")
     vendi_floor: float = Field(default=1.5, ge=0, description="Vendi Score under which a domain's report fails.")
 
     view_url: str = Field(default="http://127.0.0.1:3030", description="Where `ise view` is, for links in the web UI.")
