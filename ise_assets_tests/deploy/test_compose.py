@@ -105,9 +105,8 @@ class Deployment:
 
 @pytest.fixture(scope="module")
 def deployment(docker_engine: str) -> Iterator[Deployment]:
-    assert (
-        shutil.which("docker-compose") or not subprocess.run(["docker", "compose", "version"], check=False).returncode
-    )
+    if not shutil.which("docker-compose") and subprocess.run(["docker", "compose", "version"], check=False).returncode:
+        pytest.skip("DEPLOYMENT NOT TESTED: no docker-compose (Debian: apt-get install docker-compose)")
     cache = Path(os.environ.get("ISE_CACHE") or Path.home() / ".cache" / "ise_assets")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("ISE_")},
