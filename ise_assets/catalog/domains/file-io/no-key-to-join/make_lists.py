@@ -17,7 +17,8 @@ lines = [f"{number},{name},{rng.choice(['street', 'lane', 'yard', 'quay'])} {rng
 kind = p["kind"]
 with open(kind["file"], "w", encoding="utf-8") as handle:
     handle.write("number,name,address\n" + "\n".join(lines) + "\n")
-payers = [*twice, *rng.sample(names[p["doubles"] :], p["payments"] - p["doubles"])]
+once = names[p["doubles"] :]
+payers = [*twice, *rng.sample(once, min(len(once), p["payments"] - p["doubles"]))]
 rng.shuffle(payers)
 paid = [f"2026-{rng.randint(1, 6):02}-{rng.randint(1, 28):02},{name},{rng.choice([24, 36, 48, 60])}.00" for name in payers]
 with open(kind["paid"], "w", encoding="utf-8") as handle:
