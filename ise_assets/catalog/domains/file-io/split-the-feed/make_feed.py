@@ -8,7 +8,7 @@ import re
 p = json.loads(os.environ["PARAMS"])
 rng = random.Random(p["seed"])
 kind = p["kind"]
-ids = [f"{kind['items'][:2].upper()}{n}" for n in rng.sample(range(1000, 9999), p["items"])]
+ids = [f"{kind['things'][:2].upper()}{n}" for n in rng.sample(range(1000, 9999), p["items"])]
 minutes = rng.sample(range(60 * 24), p["items"] + p["changes"])
 events = [(ids[n % len(ids)] if n < len(ids) else rng.choice(ids), minute) for n, minute in enumerate(minutes)]
 lines, last = [], {}

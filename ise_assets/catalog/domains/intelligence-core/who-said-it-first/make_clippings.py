@@ -48,4 +48,4 @@ rows = [f"{clip},{names[clip]}" for clip in rng.sample(ids, len(ids))]
 Path("names.csv").write_text("clip,name\n" + "\n".join(rows) + "\n", "utf-8")
 trail = [[clip, source[clip], str(figure[clip])] for clip in ids]
 bad = [clip for clip in ids if figure[clip] != right]
-print(json.dumps({"trail": trail, "first": ids[0], "right": right, "altered": ids[altered], "copy": bad[-1]}))
+print(json.dumps({"trail": trail, "first": ids[0], "right": right, "altered": ids[altered], "repeater": bad[-1]}))
