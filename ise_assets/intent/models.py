@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 DOMAINS: tuple[str, ...] = (
     "intelligence-core",
@@ -39,6 +39,17 @@ ToolName = Literal[
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=60)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+
+def _not_a_method(name: str) -> str:
+    """A template would find the method of the mapping instead of the value: `got.items`, `kind.clear`."""
+    if name in _METHODS:
+        raise ValueError(f"{name!r} is a method of the mapping that templates look names up in; call it something else")
+    return name
+
+
+_METHODS = frozenset(dir(dict))
+Capture = Annotated[Name, AfterValidator(_not_a_method)]
 
 
 def content_hash(*parts: Any) -> str:
@@ -110,6 +121,9 @@ class Param(_Strict):
         given = [k for k in ("choice", "sample", "int_", "float_", "text") if getattr(self, k) is not None]
         if len(given) != 1:
             raise ValueError("give exactly one of choice, sample, int, float, text")
+        for item in [*(self.choice or ()), *(self.sample.of if self.sample else ())]:
+            for key in item if isinstance(item, Mapping) else ():
+                _not_a_method(str(key))
         return self
 
 
@@ -383,7 +397,7 @@ class Step(_Strict):
     ask: Ask | None = None
     say: str | None = None
     note: str | list[str] | None = None
-    reads: dict[Name, str] = Field(default_factory=dict)
+    reads: dict[Capture, str] = Field(default_factory=dict)
     exit_code: int = 0
 
     @field_validator("read", mode="before")

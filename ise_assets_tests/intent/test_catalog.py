@@ -45,6 +45,8 @@ def edit(path: Path, old: str, new: str) -> None:
         (f"domain: {DOMAIN}", "domain: cooking", ["domain 'cooking' is not one of", "file-io"]),
         (f"name: {NAME}", "name: another-name", ["name and domain must be those of the file"]),
         ("tiers:", "tiers: [gigantic]\nwas_tiers:", ["tiers.0", "'simple', 'medium' or 'complex'"]),
+        ("params:\n", "params:\n  one: {choice: [{items: 3}]}\n", ["params.one", "'items' is a method"]),
+        ("reads: {", "reads: {clear: x, ", ["reads.clear", "'clear' is a method"]),
         ("title:", "title: [\n  unclosed\ntitle2:", ["line ", "not valid YAML"]),
         ("title:", "title: x\n\ttabbed: y\nother:", ["line ", "not valid YAML"]),
     ],

@@ -8,7 +8,7 @@ import random
 
 p = json.loads(os.environ["PARAMS"])
 rng = random.Random(p["seed"])
-pkg, items = p["pkg"], p["subject"]["items"]
+pkg, items = p["pkg"], p["subject"]["words"]
 site = f"{p['where']}/lib"
 
 

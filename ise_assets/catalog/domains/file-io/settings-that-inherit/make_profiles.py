@@ -6,7 +6,7 @@ import random
 
 p = json.loads(os.environ["PARAMS"])
 rng = random.Random(p["seed"])
-number, *switches, count, word, place = p["kind"]["keys"]
+number, *switches, count, word, place = p["kind"]["options"]
 switches = [switches[0], switches[1]] if len(switches) > 1 else switches
 words = ["amber", "north", "cedar", "quiet", "harbour", "copper", "lantern", "early", "second", "broad", "inner", "steady"]
 names = rng.sample(words, p["profiles"])

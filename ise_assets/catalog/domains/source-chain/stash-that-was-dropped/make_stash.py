@@ -31,7 +31,7 @@ def drop():
 
 
 kinds = ["short version", "long version", "as last year", "new", "to be checked", "with a picture"]
-pairs = rng.sample([(item, kind) for item in subject["items"] for kind in kinds], p["entries"] + 9)
+pairs = rng.sample([(item, kind) for item in subject["words"] for kind in kinds], p["entries"] + 9)
 lines = [f"- {item}, {kind}: {rng.randint(2, 98)}\n" for item, kind in pairs]
 mine, first, entries = lines[0], lines[1:9], lines[9:]
 
