@@ -146,6 +146,9 @@ class Settings(BaseSettings):
         default=0.9, gt=0, le=1, description="Cosine of utterances from which a train record leaks a held-out one."
     )
     sft_accepted: bool = Field(default=True, description="Export only sessions whose acceptance checks all held.")
+    sft_unverified: bool = Field(
+        default=False, description="Export sessions of imported intents, too, which no acceptance check has judged."
+    )
     sft_reproduced: bool = Field(default=True, description="Export only sessions whose replay gave the same.")
     sft_recoveries: Literal["keep", "only", "drop"] = Field(
         default="keep", description="Sessions with failures: keep, only those recovered from, or drop."
@@ -259,6 +262,11 @@ class Settings(BaseSettings):
         return self.home / "personas"
 
     @property
+    def intents_dir(self) -> Path:
+        """The other watched folder: intents that others wrote (JSONL), run without a seed and unverified."""
+        return self.home / "intents"
+
+    @property
     def journals_dir(self) -> Path:
         """One SQLite journal per asset and domain."""
         return self.home / "journals"
@@ -292,6 +300,11 @@ class Settings(BaseSettings):
     def uses_paid_models(self) -> bool:
         """Whether any role is played by something else than the scripted teacher."""
         return any(model != SCRIPTED_MODEL for model in self.models.values())
+
+    @property
+    def plays_scripts(self) -> bool:
+        """Whether the user or the agent of sessions is scripted, and so can only play scenarios."""
+        return any(model.startswith("scripted/") for model in (self.user_model, self.agent_model))
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -5,7 +5,7 @@ import dagster as dg
 from ise_assets.defs.intent.assets import intent_pool, persona_pool
 from ise_assets.defs.partitions import domains
 from ise_assets.defs.simulate.assets import simulated_dialogues
-from ise_assets.intent.personas import pending_lists
+from ise_assets.intent.persona_pool import pending_lists
 from ise_assets.settings import load_settings
 from ise_assets.stage import OUT_OF_TIME
 from ise_assets.warehouse import Warehouse
@@ -15,14 +15,15 @@ from ise_assets.warehouse import Warehouse
     target=dg.AssetSelection.assets(persona_pool),
     minimum_interval_seconds=20,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Takes in persona lists (JSONL, CSV, Parquet) dropped into the folder `personas` of ISE_HOME.",
+    description="Takes in persona lists (JSONL, CSV, Parquet) dropped into the folder `personas` of ISE_HOME, and intents (JSONL) in `intents`.",
 )
 def persona_lists(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Requests `persona_pool` when a list in the watched folder is not in the pool yet (by content hash)."""
+    """Requests `persona_pool` when a list in the watched folders is not in the pool yet (by content hash)."""
     settings = load_settings()
-    new = pending_lists(settings.personas_dir, Warehouse.of(settings))
+    warehouse = Warehouse.of(settings)
+    new = [*pending_lists(settings.personas_dir, warehouse), *pending_lists(settings.intents_dir, warehouse)]
     if not new:
-        return dg.SkipReason(f"no new persona list in {settings.personas_dir}")
+        return dg.SkipReason(f"nothing new in {settings.personas_dir} and {settings.intents_dir}")
     key = "; ".join(f"{path.name} {sha256[:16]}" for path, sha256 in new)
     request = dg.RunRequest(run_key=key, asset_selection=[persona_pool.key], tags={"persona_lists": key[:200]})
     return dg.SensorResult(run_requests=[request])

@@ -101,8 +101,10 @@ def spoken(messages: Sequence[Mapping[str, Any]], turns: Mapping[str, Sequence[i
     return {key: "\n".join(text for n in numbers for text in words.get(n, ())) for key, numbers in turns.items()}
 
 
-def is_accepted(intent: Intent, before: Sequence[CheckResult], after: Sequence[CheckResult]) -> bool:
-    """Whether every check holds now and did not on the fresh seed, and every guard held both times."""
+def is_accepted(intent: Intent, before: Sequence[CheckResult], after: Sequence[CheckResult]) -> bool | None:
+    """Whether every check holds now and did not on the fresh seed, and every guard held both times; None without any check."""
+    if not intent.acceptance:
+        return None
     guards = {entry["key"] for entry in intent.acceptance if entry["guard"]}
     then = {result.name: result.held for result in before}
     return bool(after) and all(result.held and then[result.name] is (result.name in guards) for result in after)

@@ -134,7 +134,7 @@ class Trace:
 
     dialogue_id: str
     reproduced: bool
-    accepted: bool
+    accepted: bool | None
     declined: bool
     checks: list[dict[str, Any]] = field(default_factory=list)
     guards: list[dict[str, Any]] = field(default_factory=list)

@@ -91,7 +91,7 @@ async def _replay_once(
         dialogue_id=str(dialogue["id"]),
         reproduced=not divergence,
         accepted=accepted,
-        declined=accepted and any(tasks[instance.scenario_hash].impossible for instance in intent.seed),
+        declined=bool(accepted) and any(tasks[instance.scenario_hash].impossible for instance in intent.seed),
         checks=_evidence(intent, before, after, guards=False),
         guards=_evidence(intent, before, after, guards=True),
         divergence=divergence,

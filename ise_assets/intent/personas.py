@@ -13,19 +13,13 @@ import json
 import re
 import stat
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from ise_assets.intent.models import PERSONA_FIELDS, REGISTERS, Persona, Register
+from ise_assets.intent.models import PERSONA_FIELDS, Persona, Register
 from ise_assets.settings import PACKAGE
-from ise_assets.stage import StageRun
-from ise_assets.warehouse import Warehouse, rows_to_arrow, sql
 
 SHIPPED_LISTS = PACKAGE / "catalog" / "personas"
 FORMATS: dict[str, str] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
@@ -55,8 +49,6 @@ MAX_FIELD_CHARS = 600
 MAX_EXPERTISE = 32
 
 _CSV_RECORD_LINES = 50  # one CSV record may span so many lines; an unclosed quote swallows no more than that
-_REPORTED_PROBLEMS = 50
-_REPORTED_INDUSTRIES = 60
 _MAGIC = {b"PAR1": "Parquet", b"\x1f\x8b": "gzip", b"PK\x03\x04": "a zip or Excel file", b"%PDF": "PDF"}
 _UNFINISHED = (".part", ".tmp", ".crdownload", ".swp")
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -101,7 +93,7 @@ class _Row:
     problem: tuple[str, str] | None = None
 
 
-class _Unusable(Exception):
+class Unusable(Exception):
     """The whole file, or its header, cannot be used; becomes one `Problem`."""
 
     def __init__(self, reason: str, remedy: str, line: int = 0) -> None:
@@ -119,8 +111,8 @@ def read_persona_list(path: Path) -> PersonaList:
     Raises:
         PersonaListError: the file is not there or may not be read. Never for its content.
     """
-    body, sha256, refusal = _content(path)
-    name = _file_name(path)
+    body, sha256, refusal = file_content(path)
+    name = file_name(path)
     result = PersonaList(name=name, sha256=sha256)
     if refusal is not None:
         result.problems.append(Problem(name, 0, *refusal))
@@ -130,14 +122,14 @@ def read_persona_list(path: Path) -> PersonaList:
         kind = FORMATS[path.suffix.lower()]
         reader = {"jsonl": _jsonl_rows, "csv": _csv_rows, "parquet": _parquet_rows}[kind]
         _collect(reader(body, result.notes), result)
-    except _Unusable as error:
+    except Unusable as error:
         result.problems.append(Problem(name, error.line, error.reason, error.remedy))
     if not result.personas and not result.problems:
         result.problems.append(Problem(name, 0, "the file holds no row", "add one persona a row, or remove the file"))
     return result
 
 
-def _file_name(path: Path) -> str:
+def file_name(path: Path) -> str:
     return path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -169,6 +161,11 @@ def _collect(rows: Iterator[_Row], result: PersonaList) -> None:
             result.problems.append(Problem(result.name, row.line, reason, remedy))
         else:
             result.personas.append(persona)
+
+
+def persona_of(told: Mapping[str, Any], list_name: str) -> tuple[Persona | None, list[str]]:
+    """The persona that an object of any field names tells of, or the reasons why it is none."""
+    return _persona({ours: told[theirs] for theirs, ours in _field_names(map(str, told)).items()}, list_name)
 
 
 def _persona(values: Mapping[str, Any], list_name: str) -> tuple[Persona | None, list[str]]:
@@ -220,7 +217,7 @@ def _text(name: str, value: Any) -> str:
     return text
 
 
-def _content(path: Path) -> tuple[bytes, str, tuple[str, str] | None]:
+def file_content(path: Path) -> tuple[bytes, str, tuple[str, str] | None]:
     """The file's bytes and SHA-256, or (reason, remedy) why it is not opened at all.
 
     A refused path gets the hash of its refusal, so that the sensor asks for it once and not at every tick.
@@ -240,7 +237,7 @@ def _content(path: Path) -> tuple[bytes, str, tuple[str, str] | None]:
             elif status.st_size > MAX_FILE_BYTES:
                 refusal = (f"larger than {MAX_FILE_BYTES // 2**20} MiB", "split it into several lists")
         if refusal is not None:
-            return b"", hashlib.sha256(f"{_file_name(path)}: {refusal[0]}".encode()).hexdigest(), refusal
+            return b"", hashlib.sha256(f"{file_name(path)}: {refusal[0]}".encode()).hexdigest(), refusal
         body = path.read_bytes()
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links, before Python 3.13
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -254,17 +251,17 @@ def _check_container(path: Path, body: bytes) -> None:
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         found = f"the extension {suffix}" if suffix else "no extension"
-        raise _Unusable(f"{found} is not that of a persona list", f"save it as {', '.join(FORMATS)}, or remove it")
+        raise Unusable(f"{found} is not that of a persona list", f"save it as {', '.join(FORMATS)}, or remove it")
     if not body.strip():
         size = "0 bytes" if not body else "white space only"
-        raise _Unusable(f"the file is empty ({size})", "write it again, or remove it")
+        raise Unusable(f"the file is empty ({size})", "write it again, or remove it")
     magic = next((label for start, label in _MAGIC.items() if body.startswith(start)), None)
     if magic is not None and not (magic == "Parquet" and FORMATS[suffix] == "parquet"):
-        raise _Unusable(f"the content is {magic}, the extension says {suffix}", "give it the extension of its format")
+        raise Unusable(f"the content is {magic}, the extension says {suffix}", "give it the extension of its format")
     if FORMATS[suffix] != "parquet":
         head = body[:4096]
         if body.startswith((b"\xff\xfe", b"\xfe\xff")) or head.count(0) * 5 > len(head):
-            raise _Unusable("the encoding is not UTF-8 (it looks like UTF-16 or binary)", "save it again as UTF-8")
+            raise Unusable("the encoding is not UTF-8 (it looks like UTF-16 or binary)", "save it again as UTF-8")
 
 
 def _lines(body: bytes) -> list[str]:
@@ -286,27 +283,10 @@ def _line_problem(line: str) -> tuple[str, str] | None:
 
 
 def _jsonl_rows(body: bytes, notes: list[str]) -> Iterator[_Row]:
-    lines = _lines(body)
-    if lines[0].lstrip().startswith("[") and _is_json_array(body):
-        raise _Unusable("a JSON array, not JSON Lines", "write one JSON object a line, with no brackets around", line=1)
     noted: set[str] = set()
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        if problem := _line_problem(line):
+    for number, value, problem in json_objects(body):
+        if value is None:
             yield _Row(number, problem=problem)
-            continue
-        try:
-            value = json.loads(line)
-        except RecursionError:
-            yield _Row(number, problem=("nested too deeply", "write one flat JSON object a line"))
-            continue
-        except ValueError as error:
-            where = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-            yield _Row(number, problem=(f"broken JSON: {where}", "write one valid JSON object a line"))
-            continue
-        if not isinstance(value, dict):
-            yield _Row(number, problem=(f"a JSON object was expected, got {_kind(value)}", "write one object a line"))
             continue
         names = _field_names(value)
         for note in _mapping_notes(names):
@@ -314,6 +294,36 @@ def _jsonl_rows(body: bytes, notes: list[str]) -> Iterator[_Row]:
                 noted.add(note)
                 notes.append(note)
         yield _Row(number, {ours: value[theirs] for theirs, ours in names.items()})
+
+
+def json_objects(body: bytes) -> Iterator[tuple[int, dict[str, Any] | None, tuple[str, str] | None]]:
+    """(line, object, None) or (line, None, (reason, remedy)) for every line of JSON Lines that is not blank.
+
+    Raises:
+        Unusable: the file is one JSON array.
+    """
+    lines = _lines(body)
+    if lines[0].lstrip().startswith("[") and _is_json_array(body):
+        raise Unusable("a JSON array, not JSON Lines", "write one JSON object a line, with no brackets around", line=1)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        if problem := _line_problem(line):
+            yield number, None, problem
+            continue
+        try:
+            value = json.loads(line)
+        except RecursionError:
+            yield number, None, ("nested too deeply", "write one flat JSON object a line")
+            continue
+        except ValueError as error:
+            where = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+            yield number, None, (f"broken JSON: {where}", "write one valid JSON object a line")
+            continue
+        if not isinstance(value, dict):
+            yield number, None, (f"a JSON object was expected, got {_kind(value)}", "write one object a line")
+            continue
+        yield number, value, None
 
 
 def _is_json_array(body: bytes) -> bool:
@@ -329,7 +339,7 @@ def _csv_rows(body: bytes, notes: list[str]) -> Iterator[_Row]:
     header = next(records, None)
     if header is None or header.values is None:
         reason, remedy = header.problem if header is not None and header.problem else ("no header", "")
-        raise _Unusable(f"the header cannot be read: {reason}", remedy or "name the columns in line 1", line=1)
+        raise Unusable(f"the header cannot be read: {reason}", remedy or "name the columns in line 1", line=1)
     columns = header.values["cells"]
     names = _field_names(columns)
     _require_columns(names, header.line)
@@ -403,7 +413,7 @@ def _parquet_rows(body: bytes, notes: list[str]) -> Iterator[_Row]:
                 yield _Row(line, values)
     except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: names in the footer that are no UTF-8
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise _Unusable(f"not a readable Parquet file: {first_line[:200]}", mend) from error
+        raise Unusable(f"not a readable Parquet file: {first_line[:200]}", mend) from error
 
 
 def _field_names(theirs: Iterable[str]) -> dict[str, str]:
@@ -427,7 +437,7 @@ def _mapping_notes(names: Mapping[str, str]) -> list[str]:
 def _require_columns(names: Mapping[str, str], line: int) -> None:
     missing = [name for name in PERSONA_FIELDS if name not in names.values()]
     if missing:
-        raise _Unusable(
+        raise Unusable(
             f"the columns {', '.join(missing)} are missing", f"name the columns {', '.join(PERSONA_FIELDS)}", line=line
         )
 
@@ -490,146 +500,3 @@ def claims_to_be_a_list(path: Path) -> bool:
     if name.startswith(".") or name.endswith(("~", *_UNFINISHED)) or name.split(".")[0] == "readme":
         return False
     return path.suffix.lower() in FORMATS or not path.is_dir()
-
-
-def pending_lists(folder: Path, warehouse: Warehouse) -> list[tuple[Path, str]]:
-    """(path, SHA-256) of the lists in `folder` whose content was never taken in.
-
-    Raises:
-        PersonaListError: a file may not be read.
-    """
-    known = {row["source_sha256"] for row in warehouse.rows(sql("intent/persona_lists_known"))}
-    pending = []
-    for path in list_files(folder):
-        sha256 = _content(path)[1]
-        if sha256 not in known:
-            pending.append((path, sha256))
-    return pending
-
-
-def take_in(run: StageRun, only: Sequence[Path] | None = None) -> dict[str, Any]:
-    """Read all lists (shipped, watched folder, and the files of `only`), add the personas that the pool lacks.
-
-    All lists are read before anything is written, and everything is written in one transaction. Of a person in several
-    lists the first list wins: shipped before the watched folder, then by file name. The setting
-    `shipped_personas_per_list` takes the first so many of each shipped list; taking in the rest later only adds.
-
-    Raises:
-        PersonaListError: a list cannot be read or has no good row; the pool is as it was.
-    """
-    shipped = list_files(SHIPPED_LISTS) if run.settings.shipped_personas else []
-    paths = _distinct([*shipped, *list_files(run.settings.personas_dir), *(only or ())])
-    lists = []
-    for done, path in enumerate(paths, 1):
-        lists.append(read_persona_list(path))
-        run.progress(done, len(paths), "persona lists")
-    _refuse_lists_without_a_good_row(lists)
-    stamp = {"run_id": run.run_id, "written_at": datetime.now(UTC)}
-    most = run.settings.shipped_personas_per_list or None
-    taken = [replace(one, personas=one.personas[:most]) for one in lists[: len(shipped)]] + lists[len(shipped) :]
-    people = _pool_rows(taken, stamp)
-    files = [
-        {
-            "persona_list": one.name,
-            "source_sha256": one.sha256,
-            "rows_good": len(one.personas),
-            "rows_bad": one.rows_bad,
-            "problems": json.dumps([asdict(problem) for problem in one.problems]),
-            **stamp,
-        }
-        for one in {(one.name, one.sha256): one for one in lists}.values()
-    ]
-    new_personas, new_lists = run.warehouse.write(
-        lambda connection: (
-            _merge(connection, "persona_pool", people, "intent/persona_pool_merge"),
-            _merge(connection, "persona_lists", files, "intent/persona_lists_merge"),
-        )
-    )
-    return _summary(load_personas(run.warehouse), lists, new_personas, new_lists)
-
-
-def load_personas(warehouse: Warehouse, ids: Iterable[str] | None = None) -> list[Persona]:
-    """The pool's personas sorted by id; with `ids`, those of them that are in the pool."""
-    if ids is None:
-        rows = warehouse.rows(sql("intent/personas_select"))
-    else:
-        rows = warehouse.rows(sql("intent/personas_select_by_id"), [sorted(set(ids))])
-    return [Persona(**row) for row in rows]
-
-
-def _distinct(paths: Sequence[Path]) -> list[Path]:
-    return list({path.absolute(): path for path in paths}.values())  # not resolved: a link is judged as a link
-
-
-def _refuse_lists_without_a_good_row(lists: Sequence[PersonaList]) -> None:
-    bad = [one for one in lists if not one.personas]
-    if not bad:
-        return
-    lines = [
-        f"{p.file}{f', line {p.line}' if p.line else ''}: {p.reason}. Remedy: {p.remedy}."
-        for one in bad
-        for p in one.problems[:5]
-    ]
-    names = ", ".join(one.name for one in bad)
-    raise PersonaListError(
-        f"no good row in {names}; nothing was taken in. Remove or mend the file, then run again.\n" + "\n".join(lines)
-    )
-
-
-def _pool_rows(lists: Sequence[PersonaList], stamp: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows: dict[str, dict[str, Any]] = {}
-    for one in lists:
-        for persona in one.personas:
-            row = {**persona.model_dump(), "expertise": list(persona.expertise), "source_sha256": one.sha256, **stamp}
-            rows.setdefault(persona.id, row)
-    return list(rows.values())
-
-
-def _merge(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]], statement: str) -> int:
-    connection.register("incoming", rows_to_arrow(connection, table, rows))
-    try:
-        inserted = connection.execute(sql(statement)).fetchone()
-    finally:
-        connection.unregister("incoming")
-    return int(inserted[0]) if inserted else 0
-
-
-def _summary(
-    personas: Sequence[Persona], lists: Sequence[PersonaList], new_personas: int, new_lists: int
-) -> dict[str, Any]:
-    problems = [problem for one in lists for problem in one.problems]
-    industries = Counter(persona.industry for persona in personas)
-    by_industry = dict(industries.most_common(_REPORTED_INDUSTRIES))
-    if rest := len(personas) - sum(by_industry.values()):
-        by_industry["(all others)"] = rest
-    registers = Counter(register_of(persona.communication_style) for persona in personas)
-    return {
-        "personas": len(personas),
-        "new_personas": new_personas,
-        "lists": len(lists),
-        "new_lists": new_lists,
-        "problems": len(problems),
-        "problem_report": problem_report(problems),
-        "notes": [f"{one.name}: {note}" for one in lists for note in one.notes],
-        "industries": len(industries),
-        "by_industry": by_industry,
-        "by_register": {register: registers[register] for register in REGISTERS},
-    }
-
-
-def problem_report(problems: Sequence[Problem]) -> str:
-    """The first 50 problems as a Markdown table; the text that came from a file cannot break out of its cell."""
-    if not problems:
-        return "No problems."
-    rows = ["| file | line | reason | remedy |", "|---|---|---|---|"]
-    for problem in problems[:_REPORTED_PROBLEMS]:
-        cells = (problem.file, str(problem.line or "-"), problem.reason, problem.remedy)
-        rows.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
-    if len(problems) > _REPORTED_PROBLEMS:
-        rows.append(f"\nand {len(problems) - _REPORTED_PROBLEMS} more")
-    return "\n".join(rows)
-
-
-def _cell(text: str) -> str:
-    flat = " ".join(text.encode("utf-8", "replace").decode().split())
-    return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", flat[:300])

@@ -13,15 +13,17 @@ from typing import Any
 
 import duckdb
 
+from ise_assets.intent.asked import asked_intents
 from ise_assets.intent.catalog import load_catalog
 from ise_assets.intent.models import Intent, Persona, Register, Task, TaskInstance, content_hash
-from ise_assets.intent.personas import load_personas, register_of
+from ise_assets.intent.persona_pool import load_personas
+from ise_assets.intent.personas import register_of
 from ise_assets.intent.sampler import SAMPLER_VERSION, Frame, combinations, instantiate, sample_frame, sample_tasks
 from ise_assets.intent.template import context_of, render
 from ise_assets.intent.writer import Brief, compose, stand_in, write_utterance
 from ise_assets.journal import Journal
 from ise_assets.llm import Gate, Ledger, ModelFailure, Pace, close_clients
-from ise_assets.settings import SCRIPTED_MODEL
+from ise_assets.settings import SCRIPTED_MODEL, Settings
 from ise_assets.stage import OUT_OF_TIME, StageRun
 from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
@@ -150,6 +152,8 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
         for row in warehouse.rows(sql("intent/select_intent_texts")):
             known.add(row["id"])
             taken.add(row["utterance"])
+        imported, asked_again = _imported(settings, domain, known, taken)
+        _store(run, domain, imported, (), ())
         missing = list(_frames_missing(run, domain, personas, known))
         run.progress(0, len(missing), "intents written")
         for start in range(0, len(missing), _CHUNK):
@@ -168,7 +172,9 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
     rows = warehouse.rows(sql("intent/count_intents"), [domain])
     return {
         "intents": sum(row["n"] for row in rows),
-        "new_intents": tally.count,
+        "new_intents": tally.count + len(imported),
+        "imported": len(imported),
+        "imported_words_in_the_pool_already": asked_again,
         "remaining": len(missing) - tally.count,
         "stopped_by": OUT_OF_TIME if tally.count < len(missing) else None,
         "cost_usd_of_run": gate.spent_usd,
@@ -203,6 +209,20 @@ class _Tally:
         return round(self.sums[name] / self.count, 3) if self.count else 0.0
 
 
+def _imported(settings: Settings, domain: str, known: Set[str], taken: set[str]) -> tuple[list[Intent], int]:
+    """Intents of others that the pool lacks, and how many were left out because their very words are in it."""
+    new, again = [], 0
+    for intent in asked_intents(settings.intents_dir, domain):
+        if intent.id in known:
+            continue
+        if intent.utterance in taken:
+            again += 1
+            continue
+        taken.add(intent.utterance)
+        new.append(intent)
+    return new, again
+
+
 def _frames_missing(
     run: StageRun, domain: str, personas: Sequence[Persona], known: Set[str]
 ) -> Iterator[tuple[Frame, Persona]]:
@@ -215,8 +235,12 @@ def _frames_missing(
 
 def count_missing_intents(run: StageRun, domain: str) -> int:
     """How many intents `write_intents` would write for the domain."""
-    known = {row["id"] for row in run.warehouse.rows(sql("intent/select_intent_texts"))}
-    return sum(1 for _ in _frames_missing(run, domain, load_personas(run.warehouse), known))
+    known, taken = set(), set()
+    for row in run.warehouse.rows(sql("intent/select_intent_texts")):
+        known.add(row["id"])
+        taken.add(row["utterance"])
+    drawn = sum(1 for _ in _frames_missing(run, domain, load_personas(run.warehouse), known))
+    return drawn + len(_imported(run.settings, domain, known, taken)[0])
 
 
 def load_intents(warehouse: Warehouse, ids: Sequence[str]) -> list[Intent]:

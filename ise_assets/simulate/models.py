@@ -68,7 +68,7 @@ class Dialogue:
     backend: str = ""
     status: SessionStatus = "error"
     stop_reason: str = ""
-    accepted_live: bool = False
+    accepted_live: bool | None = False
     attempts: int = 1
     drift_turns: int = 0
     leaked_turns: int = 0

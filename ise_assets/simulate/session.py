@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from ise_assets.execute.acceptance import CheckerError, is_accepted, run_checks, spoken
 from ise_assets.execute.manifest import manifest_of
@@ -25,7 +25,7 @@ from ise_assets.execute.seed import plant
 from ise_assets.execute.tool_schemas import offered_tools
 from ise_assets.execute.tools import call_tool, names_of
 from ise_assets.execute.workspace import Backend, FileRefused, Limits, Workspace
-from ise_assets.intent.models import Intent, Persona, Task
+from ise_assets.intent.models import Intent, Persona, Task, ToolName
 from ise_assets.intent.template import HOME
 from ise_assets.llm import SCRIPTED_PROVIDER, Ledger, ModelFailure, ModelUnavailable, Script
 from ise_assets.settings import Settings
@@ -174,6 +174,8 @@ class _Session:
     def _fresh(self) -> Dialogue:
         identity = dialogue_id(self.intent.id, self.rollout_index)
         needed = {name for i in self.intent.seed for name in self.tasks[i.scenario_hash].tools_needed}
+        if not self.intent.seed:
+            needed = set(get_args(ToolName))  # nobody knows what an imported intent needs
         return Dialogue(
             id=identity,
             intent_id=self.intent.id,
@@ -182,6 +184,7 @@ class _Session:
             agent_model=self.settings.agent_model,
             tools=offered_tools(identity, sorted(needed), self.settings.web_hosts),
             backend=self.backend.name,
+            accepted_live=False if self.intent.acceptance else None,
         )
 
     async def run(self) -> Dialogue:

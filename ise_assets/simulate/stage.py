@@ -123,6 +123,8 @@ def session_work(run: StageRun, domain: str) -> tuple[list[Job], int]:
     stale = 0
     enough = settings.rollouts_accepted
     for row in rows:
+        if row["unverified"] and settings.plays_scripts:
+            continue  # the scripted teacher has no script for what others asked
         if row["status"] is None and enough and row["accepted"] >= enough:
             continue
         spec_hash = content_hash(
@@ -363,11 +365,11 @@ class _Partition:
             self.stopped_by = OUT_OF_MONEY
             return
         dialogue.attempts += job.attempts
-        self._accepted[job.intent_id] += dialogue.accepted_live
+        self._accepted[job.intent_id] += bool(dialogue.accepted_live)
         body = self._body(job, dialogue, ledger)
         await self._keep(dialogue.id, body, resumable=dialogue.failure is not None)
         self.done += 1
-        self._accepted_now += dialogue.accepted_live
+        self._accepted_now += bool(dialogue.accepted_live)
         self.run.progress(self.done, len(self.jobs), self._so_far())
         await self._watch_endpoint(job, dialogue, body)
 

@@ -158,7 +158,8 @@ def _unfit(candidate: Candidate, settings: Settings) -> str | None:
         ("unknown_persona", candidate["persona_known"]),
         ("not_replayed", candidate["replayed"]),
         ("not_reproduced", candidate["reproduced"] or not settings.sft_reproduced),
-        ("not_accepted", candidate["accepted"] or not settings.sft_accepted),
+        ("unverified", candidate["accepted"] is not None or settings.sft_unverified),
+        ("not_accepted", candidate["accepted"] is not False or not settings.sft_accepted),
     ):
         if not holds:
             return reason
@@ -183,10 +184,10 @@ def _origin(kept: Sequence[Candidate], settings: Settings) -> str | None:
 
 
 def _pass_rates(candidates: Iterable[Candidate]) -> dict[str, float]:
-    """Accepted share of an intent's replayed rollouts."""
+    """Accepted share of an intent's replayed rollouts, where there is anything to accept."""
     outcomes: defaultdict[str, list[bool]] = defaultdict(list)
     for candidate in candidates:
-        if candidate["replayed"]:
+        if candidate["replayed"] and candidate["accepted"] is not None:
             outcomes[candidate["intent_id"]].append(bool(candidate["accepted"]))
     return {intent: sum(accepted) / len(accepted) for intent, accepted in outcomes.items()}
 

@@ -30,6 +30,7 @@ from ise_assets.intent.dedup import dedup_domain, find_duplicates, matrix_of
 from ise_assets.intent.diversity import CURVE, ISE_CURVE, vendi, vendi_at
 from ise_assets.intent.embedding import Encoder, embed_pool
 from ise_assets.intent.models import DOMAINS
+from ise_assets.intent.persona_pool import take_in
 from ise_assets.intent.pool import write_intents
 from ise_assets.settings import Settings, load_settings
 from ise_assets.stage import StageRun
@@ -52,7 +53,7 @@ def progress(done: int, total: int, what: str) -> None:
 def write(home: Path, n: int) -> dict[str, Any]:
     """Sampling and the scripted writer, all domains."""
     run = a_run(home, n)
-    people.take_in(run)
+    take_in(run)
     record_catalog(run)
     began = time.monotonic()
     written = sum(write_intents(run, domain)["new_intents"] for domain in DOMAINS)

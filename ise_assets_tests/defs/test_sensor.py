@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from ise_assets.defs.sensors import go_on, persona_lists
-from ise_assets.intent.personas import take_in
+from ise_assets.intent.persona_pool import take_in
 from ise_assets.settings import Settings
 from ise_assets.stage import OUT_OF_MONEY, OUT_OF_TIME, StageRun
 from ise_assets.warehouse import Warehouse

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from ise_assets.intent import personas as room
 from ise_assets.intent.models import PERSONA_FIELDS, REGISTERS
+from ise_assets.intent.persona_pool import load_personas, pending_lists, problem_report, take_in
 from ise_assets.intent.personas import (
     MAX_FIELD_CHARS,
     MAX_NAME_CHARS,
@@ -27,12 +28,8 @@ from ise_assets.intent.personas import (
     PersonaListError,
     Problem,
     list_files,
-    load_personas,
-    pending_lists,
-    problem_report,
     read_persona_list,
     register_of,
-    take_in,
 )
 from ise_assets.intent.voices import speaks_for_itself
 from ise_assets.settings import load_settings

@@ -22,7 +22,7 @@ from ise_assets.intent import catalog as catalog_room
 from ise_assets.intent import pool as room
 from ise_assets.intent.catalog import load_catalog
 from ise_assets.intent.models import DOMAINS, Persona
-from ise_assets.intent.personas import take_in
+from ise_assets.intent.persona_pool import take_in
 from ise_assets.intent.pool import build_intent, load_intents, plan_intent, write_intents
 from ise_assets.intent.sampler import combinations, sample_frame
 from ise_assets.intent.writer import Utterance, compose

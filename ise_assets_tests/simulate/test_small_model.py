@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ise_assets.execute.stage import replay_domain
-from ise_assets.intent import personas as people
+from ise_assets.intent import persona_pool as people
 from ise_assets.intent.catalog import record_catalog
 from ise_assets.intent.pool import write_intents
 from ise_assets.settings import Settings

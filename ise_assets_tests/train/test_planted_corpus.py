@@ -14,7 +14,7 @@ import pytest
 
 from ise_assets.checks import no_persona_in_two_splits
 from ise_assets.intent.models import content_hash
-from ise_assets.intent.personas import take_in
+from ise_assets.intent.persona_pool import take_in
 from ise_assets.intent.sampler import intent_id
 from ise_assets.train import split
 from ise_assets.train.checks import decontaminated, nothing_leaks_across, nothing_to_scrub, records_are_verbatim

@@ -2,6 +2,7 @@ SELECT
     kept.intent_id,
     rollout.rollout_index,
     intent.spec_hash AS intent_spec_hash,
+    json_array_length(intent.acceptance) = 0 AS unverified,
     session.status,
     session.attempts,
     session.spec_hash,

@@ -15,7 +15,7 @@ from ise_assets.intent.catalog import SHIPPED, record_catalog
 from ise_assets.intent.dedup import dedup_domain
 from ise_assets.intent.diversity import report_domain, report_pool
 from ise_assets.intent.embedding import embed_pool
-from ise_assets.intent.personas import take_in
+from ise_assets.intent.persona_pool import take_in
 from ise_assets.intent.pool import write_intents
 from ise_assets.llm import check_models
 from ise_assets.stage import StageRun

@@ -324,7 +324,7 @@ async def _play(
                 if not extra and code != step.exit_code:
                     problems.append(f"{name} exits {code}, not {step.exit_code}: {text[:100]}: {result.content[-300:]}")
         after = await run_checks(workspace, intent, tasks, truths, replies, before)
-    return _Played(before, after, is_accepted(intent, before, after), results, problems)
+    return _Played(before, after, is_accepted(intent, before, after) is True, results, problems)
 
 
 def _clairvoyance(arguments: Mapping[str, Any], seen: str, name: str) -> list[str]:
