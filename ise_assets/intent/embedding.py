@@ -185,7 +185,7 @@ def embed_pool(run: StageRun, domain: str) -> dict[str, Any]:
         for digest, body in journal.items():
             if body["model"] == model and digest in texts and digest not in known:
                 vector = np.frombuffer(base64.b64decode(body["vector"]), dtype=np.float32)
-                known[digest] = _Embedded(vector, _spec_hash(model, body["dtype"]))
+                known[digest] = _Embedded(vector, spec_hash(model, body["dtype"]))
         # by length, so that a batch is padded little; by digest, so that a resumed run makes the same batches
         missing = sorted((digest for digest in texts if digest not in known), key=lambda key: (len(texts[key]), key))
         computed = 0
@@ -193,7 +193,7 @@ def embed_pool(run: StageRun, domain: str) -> dict[str, Any]:
         while computed < len(missing) and time.monotonic() < deadline:
             batch = missing[computed : computed + _BATCH]
             for digest, vector in zip(batch, encoder.encode([texts[digest] for digest in batch]), strict=True):
-                known[digest] = _Embedded(vector, _spec_hash(model, encoder.dtype))
+                known[digest] = _Embedded(vector, spec_hash(model, encoder.dtype))
                 encoded = base64.b64encode(vector.tobytes()).decode()
                 journal.append(digest, {"model": model, "dtype": encoder.dtype, "vector": encoded})
             computed += len(batch)
@@ -213,7 +213,8 @@ def embed_pool(run: StageRun, domain: str) -> dict[str, Any]:
     }
 
 
-def _spec_hash(model: str, dtype: str) -> str:
+def spec_hash(model: str, dtype: str) -> str:
+    """What a vector was made with."""
     return content_hash("intent_embeddings", 1, model, dtype)
 
 

@@ -3,13 +3,15 @@
     .venv/bin/python -m ise_assets_tests.benchmarks.bench_intent --n 50000 --json
 
 Each stage runs in a process of its own, through the functions that the assets call. What is embedded is kept under the cache folder,
-by scenario and persona files: the next run reuses it, and an interrupted one goes on where it was. `--dtypes N` also embeds N of the
-texts in float32 and bfloat16 and tells what changes.
+by scenario and persona files: the next run reuses it, an interrupted one goes on where it was, and texts that another pool there
+has a vector for, finished or not, are not embedded again. `--dtypes N` also embeds N of the texts in float32 and bfloat16 and tells what
+changes.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import multiprocessing
@@ -18,6 +20,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +31,21 @@ from ise_assets.intent import personas as people
 from ise_assets.intent.catalog import record_catalog
 from ise_assets.intent.dedup import dedup_domain, find_duplicates, matrix_of
 from ise_assets.intent.diversity import CURVE, ISE_CURVE, vendi, vendi_at
-from ise_assets.intent.embedding import Encoder, embed_pool
+from ise_assets.intent.embedding import Encoder, embed_pool, spec_hash
 from ise_assets.intent.models import DOMAINS
 from ise_assets.intent.persona_pool import take_in
 from ise_assets.intent.pool import write_intents
+from ise_assets.journal import Journal
 from ise_assets.settings import Settings, load_settings
 from ise_assets.stage import StageRun
-from ise_assets.warehouse import Warehouse, sql
+from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
 SPEED_SAMPLE = 512
+_VECTORS = "SELECT text_sha256, vector, spec_hash FROM intent_embeddings WHERE model = ?"
+_WITHOUT_VECTOR = """
+    SELECT id, domain, sha256(utterance) AS digest FROM intent_pool
+    WHERE id NOT IN (SELECT intent_id FROM intent_embeddings WHERE model = ?)
+"""
 
 
 def a_run(home: Path, n: int, **changes: Any) -> StageRun:
@@ -65,6 +74,8 @@ def embed(home: Path, n: int) -> dict[str, Any]:
     run = a_run(home, n)
     encoder = Encoder(run.settings)
     texts = [row["utterance"] for row in run.warehouse.rows("SELECT utterance FROM intent_pool ORDER BY id")]
+    for other in sorted(path for path in home.parent.iterdir() if path != home and path.suffix != ".fresh"):
+        reuse(run, load_settings(home=other), other)
     encoder.encode(texts[:8])  # loads the model
     began = time.monotonic()
     computed = sum(embed_pool(run, domain)["computed"] for domain in DOMAINS)
@@ -75,6 +86,33 @@ def embed(home: Path, n: int) -> dict[str, Any]:
         encoder.encode([texts[row] for row in rows])
         computed, seconds = len(rows), time.monotonic() - began
     return {"texts_per_s": computed / seconds, "dtype": encoder.dtype, "seconds": seconds}
+
+
+def reuse(run: StageRun, others: Settings, home: Path) -> None:
+    """Take vectors of the same texts from another pool: what is in its warehouse, and what its journals hold."""
+    model = run.settings.embedding_model
+    found: dict[str, tuple[Any, str]] = {}
+    if Warehouse.of(others).exists():
+        for row in Warehouse.of(others).rows(_VECTORS, [model]):
+            found[row["text_sha256"]] = (row["vector"], row["spec_hash"])
+    for path in (home / "journals" / "intent_embeddings").glob("*.sqlite"):
+        with Journal(path) as journal:
+            for digest, body in journal.items():
+                vector = np.frombuffer(base64.b64decode(body["vector"]), dtype=np.float32)
+                found[digest] = (vector, spec_hash(model, body["dtype"]))
+    rows = [
+        {"intent_id": row["id"], "domain": row["domain"], "model": model, "text_sha256": row["digest"]}
+        | {"vector": found[row["digest"]][0], "spec_hash": found[row["digest"]][1], "run_id": run.run_id}
+        | {"generation": 1 + DOMAINS.index(row["domain"]), "written_at": datetime.now(UTC)}
+        for row in run.warehouse.rows(_WITHOUT_VECTOR, [model])
+        if row["digest"] in found
+    ]
+    if rows:
+        keys = ["intent_id", "model"]
+        run.warehouse.write(
+            lambda c: replace_rows(c, "intent_embeddings", rows_to_arrow(c, "intent_embeddings", rows), keys)
+        )
+        print(f"  {len(rows):,} vectors from {home.name}", file=sys.stderr, flush=True)
 
 
 def dedup(home: Path, n: int) -> dict[str, Any]:
