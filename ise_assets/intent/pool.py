@@ -29,6 +29,8 @@ from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
 INTENT_VERSION = 2
 _CHUNK = 500
+Context = Mapping[str, Any]
+"""What a scenario's templates see (`template.context_of`)."""
 _SAMPLES = 5
 
 
@@ -40,6 +42,7 @@ class Plan:
     persona: Persona
     tasks: tuple[Task, ...]
     instances: tuple[TaskInstance, ...]
+    contexts: tuple[Context, ...]
     brief: Brief
 
 
@@ -47,27 +50,31 @@ def plan_intent(frame: Frame, persona: Persona, catalog: Mapping[str, Task]) -> 
     """Scenarios, parameters and the writer's brief of one frame."""
     tasks = tuple(sample_tasks(frame, catalog))
     instances = tuple(instantiate(frame, tasks))
-    return Plan(frame, persona, tasks, instances, brief_of(persona, tasks, instances, frame.intent_id))
+    contexts = contexts_of(tasks, instances)
+    return Plan(frame, persona, tasks, instances, contexts, brief_of(persona, tasks, contexts, frame.intent_id))
 
 
-def brief_of(persona: Persona, tasks: Sequence[Task], instances: Sequence[TaskInstance], salt: str) -> Brief:
+def contexts_of(tasks: Sequence[Task], instances: Sequence[TaskInstance]) -> tuple[Context, ...]:
+    """What the templates of each task see."""
+    return tuple(context_of(t, x.params, x.root, x.ports) for t, x in zip(tasks, instances, strict=True))
+
+
+def brief_of(persona: Persona, tasks: Sequence[Task], contexts: Sequence[Context], salt: str) -> Brief:
     """What a writer is told of scenarios with their parameters; `salt` picks among their wordings."""
     register = register_of(persona.communication_style)
-    aims = []
-    for task, instance in zip(tasks, instances, strict=True):
-        context = context_of(task, instance.params, instance.root, instance.ports)
-        aims.append(str(render(_pick(task.aim, salt, task.name), context)))
-    first = subgoals_of(tasks[0], instances[0], 0, register, salt)[0]
+    aims = [str(render(_pick(t.aim, salt, t.name), context)) for t, context in zip(tasks, contexts, strict=True)]
+    first = subgoals_of(tasks[0], contexts[0], 0, register, salt, 1)[0]
     named = [value for value in first["facts"].values() if value in first["says"][0]]
     return Brief(persona, register, aims, first["says"][0], named)
 
 
-def subgoals_of(task: Task, instance: TaskInstance, index: int, register: Register, salt: str) -> list[dict[str, Any]]:
-    """A scenario's subgoals, rendered in the persona's register; the first of `says` is the one meant."""
-    context = context_of(task, instance.params, instance.root, instance.ports)
+def subgoals_of(
+    task: Task, context: Context, index: int, register: Register, salt: str, most: int | None = None
+) -> list[dict[str, Any]]:
+    """A scenario's subgoals (the first `most`), rendered in the persona's register; the first of `says` is the one meant."""
     facts = {name: str(context[name]) for name in task.facts}
     rendered = []
-    for subgoal in task.subgoals:
+    for subgoal in task.subgoals[:most]:
         ways = list(subgoal.says.get(register) or subgoal.says["plain"])
         chosen = _pick(ways, salt, f"{task.name}.{subgoal.id}")
         ways = [chosen, *(way for way in ways if way != chosen)]
@@ -89,9 +96,8 @@ def subgoals_of(task: Task, instance: TaskInstance, index: int, register: Regist
     return rendered
 
 
-def acceptance_of(task: Task, instance: TaskInstance, index: int) -> list[dict[str, Any]]:
+def acceptance_of(task: Task, context: Context, index: int) -> list[dict[str, Any]]:
     """A scenario's checks and guards, rendered but for the truths."""
-    context = context_of(task, instance.params, instance.root, instance.ports)
 
     def entry(check: Mapping[str, Any], key: str, violation: str | None) -> dict[str, Any]:
         return {
@@ -111,7 +117,7 @@ def acceptance_of(task: Task, instance: TaskInstance, index: int) -> list[dict[s
 
 def build_intent(plan: Plan, utterance: str, writer_model: str) -> Intent:
     """The whole intent."""
-    pairs = list(zip(plan.tasks, plan.instances, strict=True))
+    pairs = list(zip(plan.tasks, plan.contexts, strict=True))
     register, identity = plan.brief.register, plan.frame.intent_id
     return Intent(
         id=identity,
@@ -123,9 +129,9 @@ def build_intent(plan: Plan, utterance: str, writer_model: str) -> Intent:
         complexity=plan.frame.tier,
         utterance=utterance,
         seed=plan.instances,
-        subgoals=tuple(s for i, (t, x) in enumerate(pairs) for s in subgoals_of(t, x, i, register, identity)),
-        acceptance=tuple(a for i, (t, x) in enumerate(pairs) for a in acceptance_of(t, x, i)),
-        scenario_hashes={task.name: instance.scenario_hash for task, instance in pairs},
+        subgoals=tuple(s for i, (t, c) in enumerate(pairs) for s in subgoals_of(t, c, i, register, identity)),
+        acceptance=tuple(a for i, (t, c) in enumerate(pairs) for a in acceptance_of(t, c, i)),
+        scenario_hashes={task.name: task.content_hash for task in plan.tasks},
         writer_model=writer_model,
         spec_hash=content_hash("intent_pool", INTENT_VERSION, SAMPLER_VERSION, identity, plan.persona.id),
     )

@@ -51,7 +51,7 @@ def _environment() -> SandboxedEnvironment:
 
 
 _ENVIRONMENT = _environment()
-_NAME = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
+_NAME = re.compile(r"\{\{ *([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*) *\}\}")
 
 
 @lru_cache(maxsize=8192)
@@ -61,9 +61,28 @@ def _compiled(text: str) -> jinja2.Template:
 
 @lru_cache(maxsize=8192)
 def _plain(text: str) -> tuple[str, ...] | None:
-    """Text and names in turn, where a template does nothing but put in values by name (nine of ten do); else None."""
+    """Text and names (`name` or `name.key`) in turn, where a template does nothing but put in values (nearly all); else None."""
     parts = tuple(_NAME.split(text))
     return parts if not any(mark in part for part in parts[::2] for mark in ("{{", "{%", "{#", "}}")) else None
+
+
+def _filled(parts: tuple[str, ...], context: Mapping[str, Any]) -> str | None:
+    """The text, or None where a name is not simply there: Jinja says then what is wrong."""
+    texts = list(parts)
+    for place in range(1, len(parts), 2):
+        name, *keys = parts[place].split(".")
+        if name not in context:
+            return None
+        value = context[name]
+        for key in keys:
+            if isinstance(value, dict) and key in value:
+                value = value[key]
+            elif isinstance(value, _Truths):
+                value = getattr(value, key)
+            else:
+                return None
+        texts[place] = str(value)
+    return "".join(texts)
 
 
 def render(value: Any, context: Mapping[str, Any]) -> Any:
@@ -76,8 +95,8 @@ def render(value: Any, context: Mapping[str, Any]) -> Any:
         if "{{" not in value and "{%" not in value:
             return value
         parts = _plain(value)
-        if parts is not None and all(name in context for name in parts[1::2]):
-            return "".join(part if n % 2 == 0 else str(context[part]) for n, part in enumerate(parts))
+        if parts is not None and (filled := _filled(parts, context)) is not None:
+            return filled
         try:
             return _compiled(value).render(context)
         except jinja2.TemplateError as error:

@@ -27,7 +27,7 @@ from ise_assets.intent.catalog import load_catalog
 from ise_assets.intent.embedding import Encoder
 from ise_assets.intent.models import Persona, Task
 from ise_assets.intent.personas import SHIPPED_LISTS, list_files, read_persona_list
-from ise_assets.intent.pool import Plan, brief_of, plan_intent
+from ise_assets.intent.pool import Plan, brief_of, contexts_of, plan_intent
 from ise_assets.intent.sampler import instantiate, sample_frame
 from ise_assets.intent.writer import compose
 from ise_assets.settings import load_settings
@@ -51,9 +51,11 @@ def pairs(people: Sequence[Persona], catalog: Mapping[str, Task]) -> Iterator[di
         text = compose(plan.brief, "a")
         yield _pair("reworded", text, _another(text, plan))
         teller = plans[-1 - number].persona
-        yield _pair("retold", text, compose(brief_of(teller, plan.tasks, plan.instances, salt), "b"))
+        yield _pair("retold", text, compose(brief_of(teller, plan.tasks, plan.contexts, salt), "b"))
         again = instantiate(dataclasses.replace(plan.frame, intent_id=f"redrawn {salt}"), plan.tasks)
-        yield _pair("redrawn", text, compose(brief_of(plan.persona, plan.tasks, again, salt), "b"))
+        yield _pair(
+            "redrawn", text, compose(brief_of(plan.persona, plan.tasks, contexts_of(plan.tasks, again), salt), "b")
+        )
         other = rng.choice([one for one in by_domain[plan.frame.domains[0]] if one is not plan])
         yield _pair("other", text, compose(other.brief, "b"))
 

@@ -110,6 +110,7 @@ def intent_of(task: Task, seed: int) -> Intent:
     ports = {label: 8100 + 7 * number for number, label in enumerate(task.ports)}
     root = f"{HOME}/{str(render(task.root, params)).strip('/')}"
     instance = TaskInstance(task=task.name, scenario_hash=task.content_hash, params=params, root=root, ports=ports)
+    context = context_of(task, params, root, ports)
     register = REGISTERS[(REGISTERS.index("plain") + seed) % len(REGISTERS)]
     return Intent(
         id=identity,
@@ -121,8 +122,8 @@ def intent_of(task: Task, seed: int) -> Intent:
         complexity="simple",
         utterance="",
         seed=(instance,),
-        subgoals=tuple(subgoals_of(task, instance, 0, register, identity)),
-        acceptance=tuple(acceptance_of(task, instance, 0)),
+        subgoals=tuple(subgoals_of(task, context, 0, register, identity)),
+        acceptance=tuple(acceptance_of(task, context, 0)),
         scenario_hashes={task.name: task.content_hash},
         writer_model="",
         spec_hash="",
@@ -233,7 +234,7 @@ async def _prove(task: Task, intent: Intent, backend: Backend, settings: Setting
     instance = intent.seed[0]
     context = context_of(task, instance.params, instance.root, instance.ports)
     for manner in REGISTERS:
-        subgoals_of(task, instance, 0, manner, intent.id)
+        subgoals_of(task, context, 0, manner, intent.id)
     render(list(task.aim), context)
     proof.problems += [*_shape_problems(task), *_unrequired(task, _own_commands(task, context), "seed or check")]
     guards = {entry["key"]: entry for entry in intent.acceptance if entry["guard"]}
