@@ -4,7 +4,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 # Packages are installed uncompiled: what a run imports is compiled once and kept, not again in every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long ui up down lint clean
+.PHONY: help setup demo test test-long ui up down docs lint clean
 
 help: ## this list
 	@echo "ISE as a Dagster project. Needs Linux, Python 3.11-3.13, make and git; no API key."
@@ -31,6 +31,11 @@ up: ## a deployment in containers: PostgreSQL, web UI, daemon, workspace host, e
 
 down: ## take the deployment down; its data stays
 	@docker/down
+
+docs: setup ## the documentation as pages, in docs/_build; a broken link fails it
+	@.venv/bin/python docs/make_configuration.py
+	@.venv/bin/sphinx-build -q -W --keep-going -b html docs docs/_build
+	@echo "docs/_build/index.html"
 
 lint: setup ## ruff (rules and format) and mypy
 	@.venv/bin/ruff check .
