@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 
 from ise_assets.intent import catalog as room
 from ise_assets.intent.catalog import SHIPPED, CatalogError, load_catalog, load_task, record_catalog, tasks_by_hash
-from ise_assets.intent.models import Task
+from ise_assets.intent.models import DOMAINS, Task
 from ise_assets.settings import load_settings
 from ise_assets.stage import StageRun
 from ise_assets.warehouse import Warehouse
@@ -131,3 +132,11 @@ def test_a_changed_copy_of_a_scenario_has_another_identity_and_an_equal_one_the_
     known = task.content_hash
     assert task.model_copy(update={"title": f"{task.title}, again"}).content_hash != known
     assert task.model_copy().content_hash == known == Task.model_validate(task.model_dump(by_alias=True)).content_hash
+
+
+def test_the_shipped_catalogue_is_as_large_as_promised_and_no_scenario_has_a_single_way() -> None:
+    catalog = load_catalog()
+    counts = Counter(task.domain for task in catalog.values())
+    assert len(catalog) >= 131
+    assert min(counts[domain] for domain in DOMAINS) >= 12
+    assert [name for name, task in catalog.items() if len(task.other_ways) < 2 or len(task.wrong_ways) < 2] == []
