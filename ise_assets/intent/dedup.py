@@ -9,8 +9,10 @@ old one are counted as `stale` and decided again only when the run asks to `refr
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +27,7 @@ import pyarrow as pa
 from ise_assets.intent.embedding import Vectors
 from ise_assets.intent.models import content_hash
 from ise_assets.stage import StageRun
-from ise_assets.warehouse import replace_rows, rows_to_arrow, sql
+from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
 DEDUP_VERSION = 1
 BLOCK = 2048
@@ -68,9 +70,11 @@ def find_duplicates(
 
     Beside its arguments it holds two blocks of `BLOCK` rows and their product, whatever n is.
     """
-    first: dict[str, int] = {}
-    same_as = [first.setdefault(normalise(text), position) for position, text in enumerate(texts)]
+    same_as = _first_alike(texts)
     found: list[Duplicate] = []
+    room = np.empty(
+        (BLOCK, BLOCK), dtype=np.float32
+    )  # one for all blocks: new pages cost as much as a fifth of the product
     for start in range(0, len(candidates), BLOCK):
         rows = candidates[start : start + BLOCK]
         best = np.full(len(rows), -1, dtype=np.int64)
@@ -78,7 +82,8 @@ def find_duplicates(
         block = vectors[rows]
         for left in range(0, int(rows[-1]), BLOCK):
             columns = np.arange(left, min(left + BLOCK, int(rows[-1])))
-            product = block @ vectors[left : columns[-1] + 1].T
+            product = room[: len(rows), : len(columns)]
+            np.matmul(block, vectors[left : columns[-1] + 1].T, out=product)
             if product.max() < threshold - _ROUNDING:
                 continue
             hit = (product >= threshold - _ROUNDING) & (columns[None, :] < rows[:, None])
@@ -95,14 +100,38 @@ def find_duplicates(
     return found
 
 
+def _first_alike(texts: Sequence[str]) -> list[int]:
+    """The position of the first text that is the same once normalised, for each. Only texts whose letters agree are normalised."""
+    letters: defaultdict[str, list[int]] = defaultdict(list)
+    for position, text in enumerate(texts):
+        letters[_letters(text)].append(position)
+    same_as = list(range(len(texts)))
+    for positions in letters.values():
+        if len(positions) > 1:
+            first: dict[str, int] = {}
+            for position in positions:
+                same_as[position] = first.setdefault(normalise(texts[position]), position)
+    return same_as
+
+
+def _letters(text: str) -> str:
+    """Equal for all texts that are equal once normalised, and cheap: letters and digits in one case."""
+    if text.isascii():
+        return text.lower().encode().translate(None, _ASCII_OTHERS).decode()
+    return _OTHERS.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+_ASCII_OTHERS = bytes(code for code in range(128) if not chr(code).isalnum())
+_OTHERS = re.compile(r"[\W_]+")
+
+
 def dedup_domain(run: StageRun, domain: str) -> dict[str, Any]:
     """The deduped_pool asset's work: decide the domain's intents that have vectors and are not decided yet.
 
     With `refresh` all of the domain's intents that have vectors are decided anew.
     """
     settings = run.settings
-    pool = run.warehouse.table(sql("intent/select_vectors_in_order"), {"model": settings.embedding_model})
-    ids, domains, texts = (pool.column(name).to_pylist() for name in ("intent_id", "domain", "utterance"))
+    ids, domains, texts, vectors = pool_in_order(run.warehouse, settings.embedding_model)
     decided = {} if run.refresh else _decided(run.warehouse.rows(sql("intent/select_decided"), {"domain": domain}))
     undecided = [
         position
@@ -111,7 +140,7 @@ def dedup_domain(run: StageRun, domain: str) -> dict[str, Any]:
     ]
     candidates = np.array(undecided, dtype=np.int64)
     run.progress(0, 1, "duplicates looked for")
-    found = find_duplicates(texts, matrix_of(pool), candidates, settings.duplicate_threshold) if undecided else []
+    found = find_duplicates(texts, vectors, candidates, settings.duplicate_threshold) if undecided else []
     run.progress(1, 1, "duplicates looked for")
     dropped = {duplicate.index: duplicate for duplicate in found}
     spec = content_hash("dedup", DEDUP_VERSION, settings.embedding_model, settings.duplicate_threshold)
@@ -132,6 +161,28 @@ def dedup_domain(run: StageRun, domain: str) -> dict[str, Any]:
         "compared_with": len(ids),
         "threshold": settings.duplicate_threshold,
     }
+
+
+def pool_in_order(warehouse: Warehouse, model: str) -> tuple[list[str], list[str], list[str], Vectors]:
+    """Ids, domains, utterances and vectors (float32 [n, d]) of all intents that have one, by (generation, id)."""
+
+    def look(connection: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table]:
+        connection.execute("BEGIN")  # both of the same moment
+        texts, vectors = (
+            connection.execute(sql(f"intent/{name}"), {"model": model}).to_arrow_table()
+            for name in ("select_texts_in_order", "select_vectors")
+        )
+        connection.execute("COMMIT")
+        return texts, vectors
+
+    texts, found = warehouse.read(look)
+    ids = texts.column("intent_id").to_pylist()
+    vectors = matrix_of(found)
+    lying = found.column("intent_id").to_pylist()
+    if lying != ids:
+        place = {identity: row for row, identity in enumerate(lying)}
+        vectors = vectors[[place[identity] for identity in ids]]
+    return ids, texts.column("domain").to_pylist(), texts.column("utterance").to_pylist(), vectors
 
 
 def _store(
@@ -162,6 +213,7 @@ def _decided(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 def matrix_of(pool: pa.Table) -> Vectors:
     """The `vector` column of an Arrow table as float32 [n, d]."""
-    column = pool.column("vector").combine_chunks()
+    column = pool.column("vector")
+    column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     flat = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return flat.reshape(len(column), -1) if len(column) else np.zeros((0, 1), dtype=np.float32)

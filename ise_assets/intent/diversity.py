@@ -19,8 +19,9 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 
-from ise_assets.intent.dedup import matrix_of
+from ise_assets.intent.dedup import BLOCK, matrix_of
 from ise_assets.intent.embedding import Vectors
 from ise_assets.intent.models import DOMAINS, content_hash
 from ise_assets.stage import StageRun
@@ -33,6 +34,7 @@ ISE_CURVE = {200: 40.7, 500: 51.3, 1_000: 56.0, 2_000: 59.0, 5_000: 60.5, 10_000
 
 ORDERS: tuple[float, ...] = (0.5, 1.0, 2.0, float("inf"))
 _SEEDS = 5
+_MANY = 4
 _NEIGHBOUR_SAMPLE = 4_000
 
 
@@ -43,7 +45,20 @@ def vendi(vectors: Vectors, q: float = 1.0) -> float:
     from vendi_score import vendi as score
 
     order: Any = "inf" if q == float("inf") else int(q) if q == int(q) else q
-    return float(score.score_dual(np.asarray(vectors, dtype=np.float64), q=order, normalize=False))
+    return float(score.score_dual(_few_rows(vectors), q=order, normalize=False))
+
+
+def _few_rows(vectors: Vectors) -> npt.NDArray[np.float64]:
+    """The vectors; of many, d rows that have the same score: the products are made block by block, and only their spectrum matters."""
+    n, d = vectors.shape
+    if n <= _MANY * d:
+        return np.asarray(vectors, dtype=np.float64)
+    gram = np.zeros((d, d))
+    for start in range(0, n, BLOCK):
+        block = vectors[start : start + BLOCK]
+        gram += block.T @ block
+    spectrum = np.linalg.eigvalsh(gram).clip(min=0.0)
+    return np.diag(np.sqrt(spectrum * (d / n)))
 
 
 def vendi_at(vectors: Vectors, n: int, seeds: int = _SEEDS) -> tuple[float, float, float]:

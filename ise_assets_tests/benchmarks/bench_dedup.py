@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from ise_assets.intent.dedup import matrix_of
+from ise_assets.intent.dedup import pool_in_order
 from ise_assets.settings import load_settings
-from ise_assets.warehouse import Warehouse, sql
+from ise_assets.warehouse import Warehouse
 
 _LOAD = """
 import json, resource, sys, time
@@ -69,11 +69,10 @@ def kept_pool(n: int) -> tuple[list[str], np.ndarray[Any, Any]]:
         settings = load_settings(home=home)
         if not Warehouse.of(settings).exists():
             continue
-        pool = Warehouse.of(settings).table(sql("intent/select_vectors_in_order"), {"model": settings.embedding_model})
-        if best is None or len(pool) > len(best[0]):
-            order = np.argsort(pool.column("intent_id").to_pylist())[:n]
-            texts = pool.column("utterance").to_pylist()
-            best = ([texts[row] for row in order], matrix_of(pool)[order])
+        ids, _, texts, vectors = pool_in_order(Warehouse.of(settings), settings.embedding_model)
+        if best is None or len(ids) > len(best[0]):
+            order = np.argsort(ids)[:n]
+            best = ([texts[row] for row in order], vectors[order])
     if best is None or len(best[0]) < n:
         have = len(best[0]) if best else 0
         raise SystemExit(f"only {have:,} texts are embedded; run bench_intent with --n {n} or more first")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ise_assets.intent import dedup
+from ise_assets.intent import dedup, diversity
 from ise_assets.intent.dedup import dedup_domain, find_duplicates, normalise
 from ise_assets.stage import StageRun
 from ise_assets_tests.intent.pool_world import put_intents, put_vectors, stage_run, unit_vectors
@@ -212,3 +213,21 @@ def _three_domains() -> dict[str, list[tuple[dict[str, str], np.ndarray]]]:
             ids = [f"{draw.integers(1 << 30):08x}" for _ in range(6)]
             world.setdefault(domain, []).append(({i: f"text {i}" for i in ids}, vectors))
     return world
+
+
+@given(st.lists(st.text(alphabet="aAbß .,-'\téＡﬁ…—İ\u00a0_1", max_size=6), max_size=40))
+def test_texts_that_are_equal_once_normalised_are_found_without_normalising_all(texts: list[str]) -> None:
+    first: dict[str, int] = {}
+    assert dedup._first_alike(texts) == [first.setdefault(normalise(text), n) for n, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("q", [0.5, 1.0, 2.0, float("inf")])
+def test_the_score_of_many_vectors_is_that_of_all_their_rows(q: float) -> None:
+    from vendi_score import vendi as library
+
+    vectors = np.random.default_rng(0).standard_normal((900, 48)).astype(np.float32) + 0.4
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    order: Any = "inf" if q == float("inf") else int(q) if q == int(q) else q
+    assert len(diversity._few_rows(vectors)) == 48
+    whole = float(library.score_dual(vectors.astype(np.float64), q=order, normalize=False))
+    assert diversity.vendi(vectors, q) == pytest.approx(whole, rel=1e-5)

@@ -1,4 +1,4 @@
-SELECT e.intent_id, e.domain, i.utterance, e.vector
+SELECT e.intent_id, e.domain, i.utterance
 FROM intent_embeddings e
 JOIN intent_pool i ON i.id = e.intent_id
 WHERE e.model = $model
