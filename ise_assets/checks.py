@@ -136,6 +136,18 @@ def vendi_floor(warehouse: Warehouse, domain: str, floor: float, metric: str = "
     )
 
 
+def vendi_pool_floor(warehouse: Warehouse, floor: float, n: int = 200) -> CheckOutcome:
+    """The pool's Vendi Score at `n` reaches `floor`: at equal n, since the score grows with the pool. A smaller pool passes."""
+    rows = warehouse.rows(sql("checks/vendi_of_pool"), {"n": n})
+    if not rows:
+        return CheckOutcome(
+            True, f"the pool has fewer than {n} kept intents, so there is no score at n = {n}", {"n": n}
+        )
+    value = rows[0]["value"]
+    found = {"vendi": value, "n": n, "floor": floor}
+    return CheckOutcome(value >= floor, f"Vendi {value:.2f} at n = {n}, floor {floor:.2f}", found)
+
+
 def _none_of(warehouse: Warehouse, query: str, domain: str, what: str) -> CheckOutcome:
     found = [row["id"] for row in warehouse.rows(sql(query), {"domain": domain})]
     return CheckOutcome(not found, f"{len(found)} {what}", {"found": len(found), "examples": found[:_SHOWN]})

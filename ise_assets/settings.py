@@ -133,6 +133,11 @@ class Settings(BaseSettings):
     )
     duplicate_threshold: float = Field(default=0.92, gt=0, le=1, description="Cosine from which two intents are one.")
     vendi_floor: float = Field(default=1.5, ge=0, description="Vendi Score under which a domain's report fails.")
+    vendi_pool_floor: float = Field(
+        default=20.0,
+        ge=0,
+        description="Vendi Score at n = 200 under which the pool's report fails, once it has 200 intents.",
+    )
 
     view_url: str = Field(default="http://127.0.0.1:3030", description="Where `ise view` is, for links in the web UI.")
 

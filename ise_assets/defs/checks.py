@@ -7,7 +7,14 @@ import dagster as dg
 from ise_assets import checks
 from ise_assets.checks import CheckOutcome
 from ise_assets.defs.execute.assets import executed_traces
-from ise_assets.defs.intent.assets import deduped_pool, diversity_report, intent_embeddings, intent_pool, persona_pool
+from ise_assets.defs.intent.assets import (
+    deduped_pool,
+    diversity_report,
+    intent_embeddings,
+    intent_pool,
+    persona_pool,
+    pool_diversity,
+)
 from ise_assets.defs.partitions import domains
 from ise_assets.defs.simulate.assets import simulated_dialogues
 from ise_assets.defs.stage import Pipeline, check_result
@@ -68,6 +75,18 @@ diverse_enough = _domain_check(
     lambda warehouse, settings, domain: checks.vendi_floor(warehouse, domain, settings.vendi_floor),
     blocking=False,
 )
+
+
+@dg.asset_check(
+    asset=pool_diversity,
+    blocking=True,
+    description="The pool's Vendi Score at n = 200 is not below the floor (ISE_VENDI_POOL_FLOOR).",
+)
+def pool_diverse_enough(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """At equal n, as the score grows with the pool."""
+    return check_result(checks.vendi_pool_floor(pipeline.warehouse(), pipeline.settings().vendi_pool_floor))
+
+
 sessions_unique = _domain_check(
     simulated_dialogues,
     "sessions_unique",

@@ -1,0 +1,1 @@
+SELECT value FROM pool_diversity WHERE metric = 'vendi_curve' AND n = $n;
