@@ -83,6 +83,10 @@ def run(
     personas: Annotated[
         list[Path] | None, typer.Option(help="A persona list (JSONL, CSV, Parquet) to take in.")
     ] = None,
+    intents: Annotated[
+        list[Path] | None,
+        typer.Option(help="Intents of others (JSONL) to take in; they run without a seed, unverified."),
+    ] = None,
     intents_per_persona: Annotated[int | None, typer.Option(min=1, help="Intents drawn for each persona.")] = None,
     intent_model: Annotated[str | None, typer.Option(help="litellm model that writes utterances.")] = None,
     user_model: Annotated[str | None, typer.Option(help="litellm model that plays the user.")] = None,
@@ -103,7 +107,8 @@ def run(
     names = _named_domains(domains)
     _require_models(settings)
     _require_home(settings)
-    incoming = _incoming(settings, personas or [])
+    incoming = _incoming(settings.personas_dir, personas or [], "persona list")
+    incoming |= _incoming(settings.intents_dir, intents or [], "file of intents")
     _require_workspace(settings)
     with _explained(settings):
         for path, target in incoming.items():
@@ -586,35 +591,41 @@ def _require_models(settings: Settings) -> None:
         _stop(str(error))
 
 
-def _incoming(settings: Settings, paths: Sequence[Path]) -> dict[Path, Path]:
-    """Where in the watched folder each persona list goes; stops, before anything is written, at one that cannot go there."""
+def _incoming(folder: Path, paths: Sequence[Path], what: str) -> dict[Path, Path]:
+    """Where in the watched folder each file goes; stops, before anything is written, at one that cannot go there."""
+    from ise_assets.intent.asked import read_asked
     from ise_assets.intent.personas import PersonaListError, claims_to_be_a_list, read_persona_list
 
     targets: dict[Path, Path] = {}
     for path in paths:
-        target = settings.personas_dir / path.name
+        target = folder / path.name
         if not path.is_file():
-            _stop(f"{path}: no such persona list")
+            _stop(f"{path}: no such {what}")
         if not claims_to_be_a_list(path):
             _stop(f"{path}: files of such a name are left out as hidden, unfinished or a README; rename it")
         if target in targets.values():
-            _stop(f"two lists are called {path.name}; rename one of them")
+            _stop(f"two files are called {path.name}; rename one of them")
         if target.exists() and target.read_bytes() != path.read_bytes():
             _stop(f"{target} exists and differs from {path}; rename one of them")
         try:
-            found = read_persona_list(path)
+            if what == "persona list":
+                people = read_persona_list(path)
+                problems, taken = people.problems, len(people.personas)
+            else:
+                asked = read_asked(path)
+                problems, taken = asked.problems, len(asked.intents)
         except PersonaListError as error:
             _stop(str(error))
         lines = [
             f"  {'line ' + str(p.line) if p.line else 'file'}: {p.reason}. Remedy: {p.remedy}."
-            for p in found.problems[:_PROBLEMS_SHOWN]
+            for p in problems[:_PROBLEMS_SHOWN]
         ]
-        if more := len(found.problems) - len(lines):
+        if more := len(problems) - len(lines):
             lines.append(f"  and {more} more")
-        if not found.personas:
+        if not taken:
             _stop("\n".join([f"no good row in {path}; nothing was taken in.", *lines]))
         if lines:
-            told = f"{path}: {len(found.problems)} rows left out, {len(found.personas)} taken in"
+            told = f"{path}: {len(problems)} rows left out, {taken} taken in"
             errors.print("\n".join([told, *lines]), style="yellow", markup=False, highlight=False, soft_wrap=True)
         targets[path] = target
     return targets

@@ -81,6 +81,7 @@ def complaint(run: Run) -> str:
         ([], {"ISE_WORKSPACE_BACKEND": "bare"}, ["ISE_WORKSPACE_BACKEND", "'bare'", "valid: auto, bubblewrap"]),
         ([], {"ISE_SPLIT_PERCENT": "90,5"}, ["ISE_SPLIT_PERCENT", "sum to 100"]),
         (["--personas", "nowhere.jsonl"], {}, ["nowhere.jsonl: no such persona list"]),
+        (["--intents", "nowhere.jsonl"], {}, ["nowhere.jsonl: no such file of intents"]),
     ],
 )
 def test_a_wrong_word_is_refused_before_any_work_with_what_is_valid(

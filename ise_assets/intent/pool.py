@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from ise_assets.intent.asked import asked_intents
+from ise_assets.intent.asked import SOMEBODY, asked_intents
 from ise_assets.intent.catalog import load_catalog
 from ise_assets.intent.models import Intent, Persona, Register, Task, TaskInstance, content_hash
 from ise_assets.intent.persona_pool import load_personas
@@ -233,6 +233,8 @@ def _frames_missing(
     run: StageRun, domain: str, personas: Sequence[Persona], known: Set[str]
 ) -> Iterator[tuple[Frame, Persona]]:
     for persona in personas:
+        if persona.id == SOMEBODY.id:
+            continue  # who asked an imported question is nobody to draw intents for
         for k in range(run.settings.intents_per_persona):
             frame = sample_frame(run.settings.seed, persona.id, k)
             if frame.domains[0] == domain and frame.intent_id not in known:

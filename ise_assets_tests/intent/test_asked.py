@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ise_assets.intent.asked import DEFAULT_DOMAIN, SOMEBODY, asked_intents, read_asked
+from ise_assets.intent.models import DOMAINS
 from ise_assets.intent.persona_pool import load_personas, pending_lists, take_in
 from ise_assets.intent.pool import load_intents, write_intents
 from ise_assets.settings import Settings, load_settings
@@ -124,3 +125,10 @@ def test_the_same_words_in_another_file_are_not_asked_twice(settings: Settings) 
     write(settings.intents_dir / "b.jsonl", {"query": "Which log grew most?", "domain": "file-io", "persona": PERSONA})
     take_in(run(settings))
     assert write_intents(run(settings), "file-io")["imported_words_in_the_pool_already"] == 1
+
+
+def test_nothing_is_drawn_for_somebody(settings: Settings) -> None:
+    write(settings.intents_dir / "q.jsonl", {"query": "Which log grew most?", "domain": "file-io"})
+    take_in(run(settings))
+    summaries = [write_intents(run(settings), domain) for domain in DOMAINS]
+    assert sum(summary["new_intents"] for summary in summaries) == 1
