@@ -77,7 +77,8 @@ def test_first_reason_against_each_session_counts() -> None:
         "unknown_persona": 1,
         "not_replayed": 1,
         "not_reproduced": 1,
-        "not_accepted": 2,
+        "not_accepted": 1,
+        "unverified": 1,
     }
 
 
@@ -86,6 +87,8 @@ def test_first_reason_against_each_session_counts() -> None:
     [
         ([{"accepted": False}, {}], {"sft_accepted": False}, 2, {}),
         ([{"reproduced": False}, {}], {"sft_reproduced": False}, 2, {}),
+        ([{"accepted": None}, {}], {}, 1, {"unverified": 1}),
+        ([{"accepted": None}, {}], {"sft_unverified": True}, 2, {}),
         ([{"failures": 2, "recoveries": 1}, {"failures": 1}, {}], {}, 3, {}),
         ([{"failures": 2, "recoveries": 1}, {}], {"sft_recoveries": "only"}, 1, {"no_recovery": 1}),
         ([{"failures": 2, "recoveries": 1}, {}], {"sft_recoveries": "drop"}, 1, {"has_failures": 1}),

@@ -1,4 +1,4 @@
--- of all sessions that have checks (not imported intents'), so that one without a trace counts against the share
+-- of all sessions whose intents have checks (imported ones have none), so that one without a trace counts against the share
 SELECT
     count(*) AS sessions,
     count(*) FILTER (t.accepted) AS accepted,
@@ -6,4 +6,5 @@ SELECT
     count(*) FILTER (t.accepted AND t.reproduced) AS good
 FROM simulated_dialogues AS d
 LEFT JOIN executed_traces AS t ON t.dialogue_id = d.id
-WHERE d.domain = $domain AND d.accepted_live IS NOT NULL;
+LEFT JOIN intent_pool AS i ON i.id = d.intent_id
+WHERE d.domain = $domain AND coalesce(json_array_length(i.acceptance), 1) > 0;
