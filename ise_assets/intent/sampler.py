@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations as choose
 from math import comb
 from typing import TypeVar
@@ -54,6 +55,7 @@ def intent_id(seed: int, persona_id: str, k: int) -> str:
     return content_hash("intent", seed, persona_id, k, SAMPLER_VERSION)
 
 
+@lru_cache(maxsize=65_536)  # a run of ten domains draws each frame ten times
 def sample_frame(seed: int, persona_id: str, k: int) -> Frame:
     """Tier, number of tasks and domains of a persona's k-th intent."""
     identity = intent_id(seed, persona_id, k)

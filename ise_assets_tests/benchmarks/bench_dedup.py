@@ -4,7 +4,7 @@
     .venv/bin/python -m ise_assets_tests.benchmarks.bench_dedup --n 20000 --semhash /tmp/semhash/bin/python --json
 
 Texts and vectors are those that `bench_intent` keeps; run it first, with `--n` at least as large. Each of the three works in a process of
-its own, which loads both from files; time is that of deduplication alone, memory the process's peak over what it held before.
+its own, which loads both from files; time is that of deduplication alone, memory the process's peak, texts and vectors and libraries with it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,10 @@ import numpy as np
 folder, threshold = sys.argv[1], float(sys.argv[2])
 texts = json.load(open(folder + "/texts.json", encoding="utf-8"))
 vectors = np.load(folder + "/vectors.npy")
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-before = peak()
 
 def told(kept, began):
-    print(json.dumps({"kept": sorted(kept), "s": time.monotonic() - began, "mib": peak() - before}))
+    s, mib = time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"kept": sorted(kept), "s": s, "mib": mib}))
 """
 _OURS = """
 from ise_assets.intent.dedup import find_duplicates
