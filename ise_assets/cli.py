@@ -818,11 +818,14 @@ def _closing(settings: Settings, chosen: Sequence[str]) -> None:
     example = warehouse.scalar(
         "SELECT dialogue_id FROM executed_traces ORDER BY recoveries > 0 DESC, dialogue_id LIMIT 1"
     )
+    imported = warehouse.scalar("SELECT count(*) FROM intent_pool WHERE writer_model = 'imported'")
+    if imported and settings.plays_scripts:
+        console.print(f"{imported:,} imported intents wait for models: the scripted teacher has no script for them.")
     console.print()
     for what, where in (
         ("training data", settings.exports_dir / "sft"),
         ("report", settings.reports_dir / "diversity.html"),
-        ("one session", f".venv/bin/ise show {example}"),
+        *([("one session", f".venv/bin/ise show {example}")] if example else []),
         ("web UI", "make ui"),
         ("your personas", f"drop a list into {settings.personas_dir}/ while the UI runs, or: ise run --help"),
     ):
