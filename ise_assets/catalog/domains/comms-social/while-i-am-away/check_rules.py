@@ -25,4 +25,4 @@ assert str(p["phone"]) in urgent and p["deputy_mail"] not in urgent, f"{p['urgen
 for sender in ("ann@home.example", "office@" + p["urgent"] + ".org"):
     said = answer(sender)
     assert all(part in said for part in (p["until"], p["deputy"], p["deputy_mail"])), f"{sender} gets: {said}"
-    assert str(p["phone"]) not in said, f"{sender} gets: {said}"
+    assert str(p["phone"]) not in said.replace(p["until"], ""), f"{sender} gets: {said}"  # 202 is in 2026
