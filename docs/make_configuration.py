@@ -48,12 +48,16 @@ def page() -> str:
 
 
 def _row(name: str, field: Any) -> str:
-    default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-    default = (
-        str(default).lower() if isinstance(default, bool) else str(default or "") if default != 0 else str(default)
-    )
-    shown = f"`{default}`" if default and default != "{}" else ""
-    return f"| `ISE_{name.upper()}` | {_values(field)} | {shown} | {field.description} |"
+    default = _default(field.default)
+    return f"| `ISE_{name.upper()}` | {_values(field)} | {f'`{default}`' if default else ''} | {field.description} |"
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value) if value or value == 0 else ""
 
 
 def _values(field: Any) -> str:

@@ -130,10 +130,7 @@ def vendi_floor(warehouse: Warehouse, domain: str, floor: float, metric: str = "
     value = rows[0]["value"] if rows else None
     if value is None or math.isnan(value):
         return CheckOutcome(False, f"no {metric} reported for {domain}", {"floor": floor})
-    n = rows[0]["n"]
-    return CheckOutcome(
-        value >= floor, f"Vendi {value:.2f} at n = {n}, floor {floor:.2f}", {"vendi": value, "n": n, "floor": floor}
-    )
+    return _reaches(value, rows[0]["n"], floor)
 
 
 def vendi_pool_floor(warehouse: Warehouse, floor: float, n: int = 200) -> CheckOutcome:
@@ -143,7 +140,10 @@ def vendi_pool_floor(warehouse: Warehouse, floor: float, n: int = 200) -> CheckO
         return CheckOutcome(
             True, f"the pool has fewer than {n} kept intents, so there is no score at n = {n}", {"n": n}
         )
-    value = rows[0]["value"]
+    return _reaches(rows[0]["value"], n, floor)
+
+
+def _reaches(value: float, n: int, floor: float) -> CheckOutcome:
     found = {"vendi": value, "n": n, "floor": floor}
     return CheckOutcome(value >= floor, f"Vendi {value:.2f} at n = {n}, floor {floor:.2f}", found)
 

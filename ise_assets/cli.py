@@ -12,11 +12,11 @@ import sqlite3
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich import box
@@ -28,6 +28,10 @@ from rich.table import Table
 from ise_assets.intent.models import DOMAINS
 from ise_assets.settings import Settings, SettingsError, load_settings
 from ise_assets.stage import DOMAIN_ASSETS
+
+if TYPE_CHECKING:
+    from ise_assets.intent.asked import AskedFile
+    from ise_assets.intent.personas import PersonaList
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 catalog_app = typer.Typer(no_args_is_help=True, help="Look at the scenarios and prove them.")
@@ -107,8 +111,7 @@ def run(
     names = _named_domains(domains)
     _require_models(settings)
     _require_home(settings)
-    incoming = _incoming(settings.personas_dir, personas or [], "persona list")
-    incoming |= _incoming(settings.intents_dir, intents or [], "file of intents")
+    incoming = _incoming(settings, personas or [], intents or [])
     _require_workspace(settings)
     with _explained(settings):
         for path, target in incoming.items():
@@ -591,10 +594,21 @@ def _require_models(settings: Settings) -> None:
         _stop(str(error))
 
 
-def _incoming(folder: Path, paths: Sequence[Path], what: str) -> dict[Path, Path]:
-    """Where in the watched folder each file goes; stops, before anything is written, at one that cannot go there."""
+def _incoming(settings: Settings, personas: Sequence[Path], intents: Sequence[Path]) -> dict[Path, Path]:
+    """Where in its watched folder each file goes; stops, before anything is written, at one that cannot go there."""
     from ise_assets.intent.asked import read_asked
-    from ise_assets.intent.personas import PersonaListError, claims_to_be_a_list, read_persona_list
+    from ise_assets.intent.personas import read_persona_list
+
+    return {
+        **_into(settings.personas_dir, personas, "persona list", read_persona_list),
+        **_into(settings.intents_dir, intents, "file of intents", read_asked),
+    }
+
+
+def _into(
+    folder: Path, paths: Sequence[Path], what: str, read: Callable[[Path], PersonaList | AskedFile]
+) -> dict[Path, Path]:
+    from ise_assets.intent.personas import PersonaListError, claims_to_be_a_list
 
     targets: dict[Path, Path] = {}
     for path in paths:
@@ -608,24 +622,19 @@ def _incoming(folder: Path, paths: Sequence[Path], what: str) -> dict[Path, Path
         if target.exists() and target.read_bytes() != path.read_bytes():
             _stop(f"{target} exists and differs from {path}; rename one of them")
         try:
-            if what == "persona list":
-                people = read_persona_list(path)
-                problems, taken = people.problems, len(people.personas)
-            else:
-                asked = read_asked(path)
-                problems, taken = asked.problems, len(asked.intents)
+            found = read(path)
         except PersonaListError as error:
             _stop(str(error))
         lines = [
             f"  {'line ' + str(p.line) if p.line else 'file'}: {p.reason}. Remedy: {p.remedy}."
-            for p in problems[:_PROBLEMS_SHOWN]
+            for p in found.problems[:_PROBLEMS_SHOWN]
         ]
-        if more := len(problems) - len(lines):
+        if more := len(found.problems) - len(lines):
             lines.append(f"  and {more} more")
-        if not taken:
+        if not found.rows_good:
             _stop("\n".join([f"no good row in {path}; nothing was taken in.", *lines]))
         if lines:
-            told = f"{path}: {len(problems)} rows left out, {taken} taken in"
+            told = f"{path}: {len(found.problems)} rows left out, {found.rows_good} taken in"
             errors.print("\n".join([told, *lines]), style="yellow", markup=False, highlight=False, soft_wrap=True)
         targets[path] = target
     return targets

@@ -25,9 +25,8 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel
 
 from ise_assets.response_cache import ResponseCache
-from ise_assets.settings import SCRIPTED_MODEL, Settings, SettingsError
+from ise_assets.settings import SCRIPTED_MODEL, SCRIPTED_PROVIDER, Settings, SettingsError
 
-SCRIPTED_PROVIDER = SCRIPTED_MODEL.split("/")[0]
 VALID_FORMS = (
     f"{SCRIPTED_MODEL} (no key, no cost), openai/<model>, anthropic/<model>, gemini/<model>, "
     "openrouter/<vendor>/<model>, hosted_vllm/<model> (with HOSTED_VLLM_API_BASE), ollama_chat/<model>, "

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PACKAGE = Path(__file__).parent
 PROJECT = PACKAGE.parent
 SCRIPTED_MODEL = "scripted/teacher"
+SCRIPTED_PROVIDER = SCRIPTED_MODEL.split("/")[0]
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 BACKENDS = ("auto", "bubblewrap", "docker", "remote")
 
@@ -309,7 +310,7 @@ class Settings(BaseSettings):
     @property
     def plays_scripts(self) -> bool:
         """Whether the user or the agent of sessions is scripted, and so can only play scenarios."""
-        return any(model.startswith("scripted/") for model in (self.user_model, self.agent_model))
+        return any(model.startswith(f"{SCRIPTED_PROVIDER}/") for model in (self.user_model, self.agent_model))
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -58,6 +58,11 @@ class AskedFile:
     problems: list[Problem] = field(default_factory=list)
     anonymous: int = 0
 
+    @property
+    def rows_good(self) -> int:
+        """Lines that loaded."""
+        return len(self.intents)
+
     def as_persona_list(self) -> PersonaList:
         """The people of the file, each once."""
         people = {persona.id: persona for persona, _ in self.intents}

@@ -44,8 +44,8 @@ _AT_MOST = 1_000
 """Domains are compared at the size of the smallest, or at this many intents."""
 
 
-def vendi(vectors: Vectors, q: float = 1.0) -> float:
-    """Vendi Score of order `q` of unit vectors float32 [n, d]; 0 for none."""
+def vendi(vectors: npt.NDArray[np.floating[Any]], q: float = 1.0) -> float:
+    """Vendi Score of order `q` of unit vectors [n, d], or of the `_few_rows` that stand for them; 0 for none."""
     if not len(vectors):
         return 0.0
     from vendi_score import vendi as score
@@ -54,7 +54,7 @@ def vendi(vectors: Vectors, q: float = 1.0) -> float:
     return float(score.score_dual(_few_rows(vectors), q=order, normalize=False))
 
 
-def _few_rows(vectors: Vectors) -> npt.NDArray[np.float64]:
+def _few_rows(vectors: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
     """The vectors; of many, d rows that have the same score: the products are made block by block, and only their spectrum matters."""
     n, d = vectors.shape
     if n <= _MANY * d:
@@ -123,7 +123,8 @@ def self_similarity(vectors: Vectors) -> tuple[float, list[int]]:
 def report_domain(run: StageRun, domain: str) -> dict[str, Any]:
     """The diversity_report asset's work: one row per metric of the domain's kept intents."""
     pool = _kept(run, domain)
-    metrics = _metrics(pool)
+    nearest = neighbour_similarities(pool["vectors"])
+    metrics = _metrics(pool, nearest)
     stamp = {
         "domain": domain,
         "run_id": run.run_id,
@@ -142,13 +143,13 @@ def report_domain(run: StageRun, domain: str) -> dict[str, Any]:
         )
 
     run.warehouse.write(put)
-    return {**_flat(metrics), "picture_png_base64": _histogram(pool["vectors"], metrics, domain)}
+    return {**_flat(metrics), "picture_png_base64": _histogram(nearest, metrics, domain)}
 
 
 def report_pool(run: StageRun) -> dict[str, Any]:
     """The pool_diversity asset's work: the whole kept pool's metrics, its curve beside ISE's, and the page."""
     pool = _kept(run, None)
-    metrics = _metrics(pool)
+    metrics = _metrics(pool, neighbour_similarities(pool["vectors"]))
     total = len(pool["ids"])
     for n in [*(n for n in CURVE if n < total), *([total] if total else [])]:
         mean, low, high = vendi_at(pool["vectors"], n)
@@ -189,16 +190,16 @@ def _kept(run: StageRun, domain: str | None) -> dict[str, Any]:
     }
 
 
-def _metrics(pool: dict[str, Any]) -> list[dict[str, Any]]:
+def _metrics(pool: dict[str, Any], nearest: Vectors) -> list[dict[str, Any]]:
     vectors, texts, n = pool["vectors"], pool["texts"], len(pool["ids"])
     metrics: list[dict[str, Any]] = [{"metric": "intents", "n": n, "value": float(n), "detail": {}}]
+    few = _few_rows(vectors)  # once for all orders
     for q in ORDERS:
         name = "vendi" if q == 1.0 else f"vendi_q{q:g}"
-        metrics.append({"metric": name, "n": n, "value": vendi(vectors, q), "detail": {"q": str(q)}})
+        metrics.append({"metric": name, "n": n, "value": vendi(few, q), "detail": {"q": str(q)}})
     metrics += [
         {"metric": f"distinct_{size}", "n": n, "value": distinct(texts, size), "detail": {}} for size in (1, 2, 3)
     ]
-    nearest = neighbour_similarities(vectors)
     for percentile in _PERCENTILES:
         value = float(np.percentile(nearest, percentile)) if len(nearest) else 0.0
         metrics.append({"metric": f"neighbour_p{percentile}", "n": n, "value": value, "detail": {}})
@@ -272,10 +273,10 @@ def _png(figure: Any, dpi: int = 90) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _histogram(vectors: Vectors, metrics: Sequence[dict[str, Any]], domain: str) -> str:
+def _histogram(nearest: Vectors, metrics: Sequence[dict[str, Any]], domain: str) -> str:
     figure, axes = _figure(9, 2.6, 2)
     left, right = axes[0]
-    left.hist(neighbour_similarities(vectors), bins=30, range=(0, 1), color="#3b6ea5")
+    left.hist(nearest, bins=30, range=(0, 1), color="#3b6ea5")
     left.set(title=f"{domain}: nearest neighbour", xlabel="cosine", ylabel="intents")
     _draw_pairs(right, metrics)
     return _png(figure)

@@ -73,7 +73,7 @@ def take_in(run: StageRun, only: Sequence[Path] | None = None) -> dict[str, Any]
         {
             "persona_list": one.name,
             "source_sha256": one.sha256,
-            "rows_good": len(one.personas),
+            "rows_good": one.rows_good,
             "rows_bad": one.rows_bad,
             "problems": json.dumps([asdict(problem) for problem in one.problems]),
             **stamp,

@@ -79,6 +79,11 @@ class PersonaList:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def rows_good(self) -> int:
+        """Rows that loaded."""
+        return len(self.personas)
+
+    @property
     def rows_bad(self) -> int:
         """Rows that did not load; a problem of the whole file is no row."""
         return sum(problem.line > 0 for problem in self.problems)

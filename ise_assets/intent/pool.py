@@ -156,10 +156,7 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
     tally, pace, gate = _Tally(), Pace(settings.max_writer_calls_per_minute), Gate(max_cost_usd=settings.max_cost_usd)
     with Journal(settings.journals_dir / "intent_pool" / f"{domain}.sqlite") as journal:
         finished = dict(journal.items())  # read first: from here on no other run writes this domain
-        taken, known = set(), set()
-        for row in warehouse.rows(sql("intent/select_intent_texts")):
-            known.add(row["id"])
-            taken.add(row["utterance"])
+        known, taken = _in_the_pool(warehouse)
         imported, asked_again = _imported(settings, domain, known, taken)
         _store(run, domain, imported, (), ())
         missing = list(_frames_missing(run, domain, personas, known))
@@ -218,6 +215,12 @@ class _Tally:
         return round(self.sums[name] / self.count, 3) if self.count else 0.0
 
 
+def _in_the_pool(warehouse: Warehouse) -> tuple[set[str], set[str]]:
+    """Ids and utterances of all intents."""
+    rows = warehouse.rows(sql("intent/select_intent_texts"))
+    return {row["id"] for row in rows}, {row["utterance"] for row in rows}
+
+
 def _imported(settings: Settings, domain: str, known: Set[str], taken: set[str]) -> tuple[list[Intent], int]:
     """Intents of others that the pool lacks, and how many were left out because their very words are in it."""
     new, again = [], 0
@@ -246,10 +249,7 @@ def _frames_missing(
 
 def count_missing_intents(run: StageRun, domain: str) -> int:
     """How many intents `write_intents` would write for the domain."""
-    known, taken = set(), set()
-    for row in run.warehouse.rows(sql("intent/select_intent_texts")):
-        known.add(row["id"])
-        taken.add(row["utterance"])
+    known, taken = _in_the_pool(run.warehouse)
     drawn = sum(1 for _ in _frames_missing(run, domain, load_personas(run.warehouse), known))
     return drawn + len(_imported(run.settings, domain, known, taken)[0])
 

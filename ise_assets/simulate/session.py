@@ -27,7 +27,7 @@ from ise_assets.execute.tools import call_tool, names_of
 from ise_assets.execute.workspace import Backend, FileRefused, Limits, Workspace
 from ise_assets.intent.models import Intent, Persona, Task, ToolName
 from ise_assets.intent.template import HOME
-from ise_assets.llm import SCRIPTED_PROVIDER, Ledger, ModelFailure, ModelUnavailable, Script
+from ise_assets.llm import Ledger, ModelFailure, ModelUnavailable, Script
 from ise_assets.settings import Settings
 from ise_assets.simulate.agent import Agent, EmptyAnswer
 from ise_assets.simulate.checkpoint import Checkpoint
@@ -275,8 +275,7 @@ class _Session:
         return user, agent
 
     def _scripts(self) -> tuple[Script | None, Script | None]:
-        models = (self.settings.user_model, self.settings.agent_model)
-        if not any(model.startswith(f"{SCRIPTED_PROVIDER}/") for model in models):
+        if not self.settings.plays_scripts:
             return None, None
         if self.scripts is not None:
             return self.scripts(self.intent, self.tasks, self.persona, self.rollout_index)

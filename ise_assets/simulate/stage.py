@@ -31,7 +31,6 @@ from ise_assets.intent.models import Intent, Persona, Task, content_hash
 from ise_assets.intent.pool import load_intents
 from ise_assets.journal import Journal
 from ise_assets.llm import (
-    SCRIPTED_PROVIDER,
     BudgetSpent,
     Gate,
     Ledger,
@@ -41,7 +40,7 @@ from ise_assets.llm import (
     close_clients,
 )
 from ise_assets.response_cache import ResponseCache
-from ise_assets.settings import Settings
+from ise_assets.settings import SCRIPTED_PROVIDER, Settings
 from ise_assets.simulate.checkpoint import Checkpoint
 from ise_assets.simulate.models import Dialogue, dialogue_id, transcript_markdown
 from ise_assets.simulate.scripted import provider

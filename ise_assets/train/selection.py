@@ -17,8 +17,7 @@ import numpy.typing as npt
 
 from ise_assets.intent.dedup import matrix_of
 from ise_assets.intent.models import content_hash
-from ise_assets.llm import SCRIPTED_PROVIDER
-from ise_assets.settings import Settings
+from ise_assets.settings import SCRIPTED_PROVIDER, Settings
 from ise_assets.train.models import HELD_OUT_SCENARIOS, PERSONA_SPLITS, Split
 from ise_assets.warehouse import Warehouse, sql
 

@@ -38,7 +38,7 @@ def files_version() -> str:
     group_name=GROUP, kinds={"duckdb"}, metadata=described("persona_pool"), code_version="1", freshness_policy=fresh
 )
 def persona_pool(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
-    """Everybody in any persona list, once: the shipped lists and those dropped into the folder `personas`.
+    """Everybody in any persona list, once: the shipped lists and those dropped into the folder `personas`; and who asks in `intents`.
 
     A new list only adds. Its bad rows are in `problem_report`, with file, line and remedy.
     """

@@ -10,8 +10,8 @@ import json
 from functools import cache
 from typing import Any
 
-from ise_assets.llm import SCRIPTED_PROVIDER, load_litellm, register_provider
-from ise_assets.settings import SCRIPTED_MODEL
+from ise_assets.llm import load_litellm, register_provider
+from ise_assets.settings import SCRIPTED_MODEL, SCRIPTED_PROVIDER
 
 _CHARS_PER_TOKEN = 4
 
