@@ -62,15 +62,18 @@ def test_a_person_finds_a_session_by_filters_and_keys(address: str, page: Page) 
     page.get_by_label("tool").select_option("web_fetch")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("10 found")).to_be_visible()
+    page.wait_for_load_state()  # a page shows its words before it takes keys
     for _ in range(3):
         page.keyboard.press("j")
     page.keyboard.press("k")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="s006")).to_be_visible()
+    page.wait_for_load_state()
     page.keyboard.press("f")
     expect(page.locator("article.here.failed#call-0")).to_be_visible()
     page.keyboard.press("u")
     expect(page.get_by_text("10 found")).to_be_visible()  # the filters are still there
+    page.wait_for_load_state()
     page.keyboard.press("/")
     page.keyboard.type("jk/f")  # typed, not obeyed
     expect(page.get_by_label("text")).to_have_value("jk/f")
