@@ -6,6 +6,7 @@ where emptiness is itself wrong (`not_empty`, `accepted_share`, `vendi_floor`).
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,6 +41,22 @@ def not_empty(warehouse: Warehouse, table: str, domain: str | None = None) -> Ch
     """`table` holds at least one row (of `domain`)."""
     rows = int(warehouse.scalar(*_scoped("checks/count_rows", domain, table=_quoted(table))))
     return CheckOutcome(rows > 0, f"{table} has {rows} rows" + (f" for {domain}" if domain else ""), {"rows": rows})
+
+
+def every_row_taken(warehouse: Warehouse) -> CheckOutcome:
+    """Of every persona list, in its newest version, all rows went into the pool; the first one left out is told."""
+    lists = warehouse.rows(sql("checks/rows_left_out"))
+    if not lists:
+        return CheckOutcome(True, "no row of any list was left out")
+    problems = [problem for one in lists for problem in json.loads(one["problems"])]
+    first = problems[0]
+    where = f"{first['file']}, line {first['line']}" if first["line"] else first["file"]
+    rows = "1 row was" if len(problems) == 1 else f"{len(problems)} rows were"
+    return CheckOutcome(
+        False,
+        f"{rows} left out, the first: {where}: {first['reason']}. Remedy: {first['remedy']}"[:1000],
+        {"left_out": len(problems), "lists": [one["persona_list"] for one in lists], "first": problems[:_SHOWN]},
+    )
 
 
 def accepted_share(warehouse: Warehouse, domain: str, floor: float) -> CheckOutcome:

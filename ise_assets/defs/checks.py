@@ -49,6 +49,12 @@ def personas_unique(pipeline: Pipeline) -> dg.AssetCheckResult:
     return check_result(checks.unique_keys(pipeline.warehouse(), "persona_pool", ["id"]))
 
 
+@dg.asset_check(asset=persona_pool, description="No row of a persona list was left out.")
+def every_row_taken(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """Only a warning: the pool is right without the row, but somebody may wait for it."""
+    return check_result(checks.every_row_taken(pipeline.warehouse()), dg.AssetCheckSeverity.WARN)
+
+
 intents_unique = _domain_check(intent_pool, "intents_unique", "Every intent is there once.", _keys("intent_pool", "id"))
 utterances_unique = _domain_check(
     intent_pool,

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ise_assets.checks import every_row_taken
 from ise_assets.intent import personas as room
 from ise_assets.intent.models import PERSONA_FIELDS, REGISTERS
 from ise_assets.intent.persona_pool import load_personas, pending_lists, problem_report, take_in
@@ -482,6 +483,21 @@ def test_an_edited_list_adds_its_new_people_and_is_recorded_again(stage: StageRu
     assert take_in(stage)["new_personas"] == 1
     assert stage.warehouse.scalar("SELECT count(*) FROM persona_lists WHERE persona_list = 'mine.jsonl'") == 2
     assert stage.warehouse.scalar("SELECT count(*) FROM persona_pool") == len(SHIPPED) + 2
+
+
+def test_a_row_left_out_is_told_until_the_list_is_mended(stage: StageRun) -> None:
+    path = stage.settings.personas_dir / "mine.jsonl"
+    jsonl(path, row(), row(role=1), row(name=""))
+    take_in(stage)
+    told = every_row_taken(stage.warehouse)
+    assert not told.passed
+    assert told.description.startswith(
+        "2 rows were left out, the first: mine.jsonl, line 2: role must be text, got a number. Remedy: "
+    )
+    assert told.metadata["lists"] == ["mine.jsonl"]
+    jsonl(path, row(), row(role="cook"))
+    take_in(stage)
+    assert every_row_taken(stage.warehouse).passed
 
 
 def test_of_a_person_in_two_lists_the_first_list_wins(stage: StageRun) -> None:

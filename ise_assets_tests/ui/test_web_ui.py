@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ from ise_assets.intent.models import DOMAINS, Persona
 from ise_assets.intent.sampler import Frame, sample_frame
 from ise_assets.settings import PROJECT, Settings
 from ise_assets.warehouse import Warehouse
-from ise_assets_tests.pipeline import person
+from ise_assets_tests.pipeline import Family, Home, person
 
 ASSETS = (
     "persona_pool",
@@ -263,6 +264,13 @@ def test_a_person_makes_records_by_hand_and_a_dropped_list_makes_more_by_itself(
     with_records = {row["intent_id"] for row in ui.rows("SELECT intent_id FROM sft_split")}
     assert with_records == set(after)
 
+    for sensor in ("carry_on", "persona_lists"):
+        visitor.switch(sensor, "STOPPED")
+    write_jsonl(ui.personas / "third.jsonl", crowd(24))
+    a_failed_check_says_what_to_mend(ui, visitor)
+    a_run_is_cancelled_and_the_next_one_goes_on(ui, visitor)
+    the_plots_are_seen(visitor)
+
     visitor.page.goto("about:blank")
     ctrl_c_ends_it_all(ui)
 
@@ -382,6 +390,73 @@ def a_dropped_list_goes_all_the_way(ui: Running, visitor: Visitor, rows: list[di
     visitor.picture("pool-diversity")
 
 
+def a_failed_check_says_what_to_mend(ui: Running, visitor: Visitor) -> None:
+    """From the list of assets to the file, the line and the remedy; with the line mended, the check passes."""
+    third = ui.personas / "third.jsonl"
+    whole = third.read_text()
+    third.write_text(whole + json.dumps({**person(0), "role": 7}) + "\n")
+    one_run_by_hand(ui, visitor, "/assets/persona_pool", None, {"persona_pool"})
+    visitor.go("/assets/persona_pool?view=checks")
+    visitor.sees("every_row_taken", "Failed")
+    visitor.page.get_by_text("every_row_taken", exact=True).first.click()
+    visitor.sees(
+        re.compile(r"^1 row was left out, the first: third\.jsonl, line 25: role must be text.* Remedy: mend ")
+    )
+    visitor.picture("failed-check")
+    third.write_text(whole)
+    one_run_by_hand(ui, visitor, "/assets/persona_pool", None, {"persona_pool"})
+    visitor.go("/assets/persona_pool?view=checks")
+    visitor.sees("no row of any list was left out")
+
+
+def a_run_is_cancelled_and_the_next_one_goes_on(ui: Running, visitor: Visitor) -> None:
+    known, standing = ui.known, Family.of(ui.process.pid)
+    done = {row["id"] for row in sessions(ui)}
+    visitor.launch("/locations/ise_assets/jobs/all_assets", DOMAIN)
+    ui.until("some sessions", lambda: len(Home(ui.home).journaled("simulated_dialogues", DOMAIN)) >= 2)
+    (run,) = (run for run in ui.runs() if run["runId"] not in known)
+    visitor.go(f"/runs/{run['runId']}")
+    visitor.button("Terminate").click()
+    dialog = visitor.page.get_by_role("dialog")
+    expect(dialog.get_by_text("1 run will be terminated")).to_be_visible()
+    visitor.picture("terminate")
+    everybody, clicked = Family.of(ui.process.pid), time.monotonic()
+    visitor.button(re.compile("Terminate 1 run"), dialog).click()
+    working = Family(everybody.members - standing.members, everybody.namespaces)
+    assert working.namespaces, "no workspace was open when the run was cancelled"
+    ui.until("CANCELED", lambda: {one["runId"]: one["status"] for one in ui.runs()}[run["runId"]] == "CANCELED", 60)
+    ui.until("nothing of the run is left", lambda: not working.left(), 60)
+    ui.measured["from the click to a cancelled run of which nothing is left"] = time.monotonic() - clicked
+    visitor.go(f"/runs/{run['runId']}")
+    visitor.sees("Canceled")
+    visitor.picture("canceled")
+
+    kept = sessions(ui)
+    assert 2 <= len(kept) - len(done) < 24
+    known = ui.known
+    visitor.launch("/locations/ise_assets/jobs/all_assets", DOMAIN)
+    ui.until("the run after it", lambda: ui.finished(known, lambda run: run["partition"] == DOMAIN))
+    after = sessions(ui)
+    assert [row for row in after if row in kept] == kept  # what was finished was not run again
+    assert len(after) == len(done) + 24
+
+
+def the_plots_are_seen(visitor: Visitor) -> None:
+    for path in (f"/assets/diversity_report?view=partitions&partition={DOMAIN}", "/assets/pool_diversity?view=events"):
+        visitor.go(path)
+        picture = visitor.page.get_by_role("row", name=re.compile("^picture"))
+        picture.get_by_text("[Show Markdown]").first.click()
+        plot = visitor.page.get_by_role("dialog").locator("img").first
+        expect(plot).to_be_visible()
+        width = plot.evaluate("image => image.decode().then(() => image.naturalWidth)")
+        assert width > 300
+        visitor.picture(f"plot-{path.split('/')[2].split('?')[0]}")
+
+
+def sessions(ui: Running) -> list[dict[str, Any]]:
+    return ui.rows("SELECT id, run_id, written_at FROM simulated_dialogues ORDER BY id")
+
+
 def ctrl_c_ends_it_all(ui: Running) -> None:
     assert f"http://127.0.0.1:{ui.port}" in ui.log.read_text(errors="replace")
     os.killpg(ui.process.pid, signal.SIGINT)  # as a terminal does
@@ -424,6 +499,12 @@ def two_lists() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     assert set(by_domain) == set(DOMAINS)
     first = [by_domain[domain][0] for domain in DOMAINS] + [by_domain[DOMAIN][1]]
     return first, [by_domain[DOMAIN][2], by_domain["multimedia"][1]]
+
+
+def crowd(count: int) -> list[dict[str, Any]]:
+    """So many others, all for `DOMAIN`."""
+    others = (person(number) for number in range(60, 1000))
+    return list(islice((row for row in others if frame_of(row).domains[0] == DOMAIN), count))
 
 
 def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
