@@ -1,5 +1,8 @@
 -- as they lie, which is in order of generation and id nearly always: sorting them here would take as long as reading them
-SELECT e.intent_id, e.vector
-FROM intent_embeddings e
-WHERE e.model = $model
-  AND e.intent_id IN (SELECT id FROM intent_pool);
+SELECT intent_id, vector
+FROM intent_embeddings
+WHERE model = $model
+    AND (
+        $domain IS NULL
+        OR generation <= (SELECT max(generation) FROM intent_embeddings WHERE model = $model AND domain = $domain)
+    );
