@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -29,7 +30,7 @@ from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
 
 INTENT_VERSION = 2
 _CHUNK = 500
-_SCRIPTED_CHUNK = 1_000
+_SCRIPTED_CHUNK = 2_000
 """Intents stored at once; where nothing is paid for, more of them: each store costs DuckDB a twentieth of a second."""
 Context = Mapping[str, Any]
 """What a scenario's templates see (`template.context_of`)."""
@@ -154,26 +155,39 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
     catalog = load_catalog()
     deadline = time.monotonic() + 60 * settings.max_minutes_per_run if settings.max_minutes_per_run else float("inf")
     tally, pace, gate = _Tally(), Pace(settings.max_writer_calls_per_minute), Gate(max_cost_usd=settings.max_cost_usd)
-    with Journal(settings.journals_dir / "intent_pool" / f"{domain}.sqlite") as journal:
+    with Journal(settings.journals_dir / "intent_pool" / f"{domain}.sqlite") as journal, ThreadPoolExecutor(1) as aside:
         finished = dict(journal.items())  # read first: from here on no other run writes this domain
         known, taken = _in_the_pool(warehouse)
         imported, asked_again = _imported(settings, domain, known, taken)
-        _store(run, domain, imported, (), ())
+        _store(run, _rows(run, domain, imported), ())
         missing = list(_frames_missing(run, domain, personas, known))
         run.progress(0, len(missing), "intents written")
         chunk = _SCRIPTED_CHUNK if settings.intent_model == SCRIPTED_MODEL else _CHUNK
-        for start in range(0, len(missing), chunk):
-            if time.monotonic() > deadline:
-                break
-            plans = [plan_intent(frame, persona, catalog) for frame, persona in missing[start : start + chunk]]
-            calls: list[dict[str, Any]] = []
-            try:
-                asyncio.run(_write(run, plans, finished, calls, journal, pace, gate, len(missing), start))
-            finally:
-                written = [plan for plan in plans if plan.frame.intent_id in finished]
-                bodies = [finished.pop(plan.frame.intent_id) for plan in written]
-                _store(run, domain, _intents(written, bodies, taken, tally), bodies, calls)
-                journal.forget(plan.frame.intent_id for plan in written)
+        storing, ids = aside.submit(_nothing), list[str]()
+
+        def settle() -> None:
+            storing.result()
+            journal.forget(ids)
+
+        try:
+            for start in range(0, len(missing), chunk):
+                if time.monotonic() > deadline:
+                    break
+                plans = [plan_intent(frame, persona, catalog) for frame, persona in missing[start : start + chunk]]
+                calls: list[dict[str, Any]] = []
+                try:
+                    asyncio.run(_write(run, plans, finished, calls, journal, pace, gate, len(missing), start))
+                finally:
+                    written = deque(plan for plan in plans if plan.frame.intent_id in finished)
+                    plans.clear()  # each is let go once its intent is made: a plan is larger than its intent
+                    done = [plan.frame.intent_id for plan in written]
+                    bodies = [finished.pop(identity) for identity in done]
+                    rows = _rows(run, domain, _intents(written, bodies, taken, tally))
+                    calls += [call for body in bodies for call in body["calls"]]
+                    settle()
+                    storing, ids = aside.submit(_store, run, rows, calls), done  # while the next are being made
+        finally:
+            settle()
         journal.forget(known & finished.keys())  # a kill came between storing and forgetting
     rows = warehouse.rows(sql("intent/count_intents"), [domain])
     return {
@@ -327,10 +341,11 @@ def _ledger_rows(run: StageRun, plan: Plan, ledger: Ledger) -> list[dict[str, An
 
 
 def _intents(
-    plans: Sequence[Plan], bodies: Sequence[Mapping[str, Any]], taken: set[str], tally: _Tally
+    plans: deque[Plan], bodies: Sequence[Mapping[str, Any]], taken: set[str], tally: _Tally
 ) -> Iterator[Intent]:
-    """The whole intents; an utterance that is taken is worded again by the scripted writer."""
-    for plan, body in zip(plans, bodies, strict=True):
+    """The whole intents, `plans` being used up; an utterance that is taken is worded again by the scripted writer."""
+    for body in bodies:
+        plan = plans.popleft()
         text, writer, variant = body["text"], body["writer_model"], 0
         while text in taken:
             variant += 1
@@ -341,13 +356,8 @@ def _intents(
         yield intent
 
 
-def _store(
-    run: StageRun,
-    domain: str,
-    intents: Iterable[Intent],
-    bodies: Sequence[Mapping[str, Any]],
-    calls: Sequence[dict[str, Any]],
-) -> None:
+def _rows(run: StageRun, domain: str, intents: Iterable[Intent]) -> list[dict[str, Any]]:
+    """Rows of `intent_pool`."""
     stamp = {"domain": domain, "run_id": run.run_id, "written_at": datetime.now(UTC)}
     rows = []
     for intent in intents:
@@ -355,8 +365,11 @@ def _store(
         for name in ("seed", "subgoals", "acceptance", "scenario_hashes"):
             row[name] = json.dumps(row[name], ensure_ascii=False)
         rows.append({**row, **stamp})
-    all_calls = [call for body in bodies for call in body["calls"]] + list(calls)
-    ledger = [{**call, "written_at": datetime.fromisoformat(call["written_at"])} for call in all_calls]
+    return rows
+
+
+def _store(run: StageRun, rows: Sequence[dict[str, Any]], calls: Sequence[dict[str, Any]]) -> None:
+    ledger = [{**call, "written_at": datetime.fromisoformat(call["written_at"])} for call in calls]
 
     def put(connection: duckdb.DuckDBPyConnection) -> None:
         for table, incoming in (("intent_pool", rows), ("llm_calls", ledger)):
@@ -364,6 +377,10 @@ def _store(
 
     if rows or ledger:
         run.warehouse.write(put)
+
+
+def _nothing() -> None:
+    """What is being stored before the first chunk is."""
 
 
 def _pick(items: Sequence[str], *salt: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -51,7 +52,7 @@ def _environment() -> SandboxedEnvironment:
 
 
 _ENVIRONMENT = _environment()
-_NAME = re.compile(r"\{\{ *([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*) *\}\}")
+_NAME = re.compile(r"\{\{ *([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?: *\| *re)?) *\}\}")
 
 
 @lru_cache(maxsize=8192)
@@ -59,29 +60,49 @@ def _compiled(text: str) -> jinja2.Template:
     return _ENVIRONMENT.from_string(text)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a template puts in a value: `name`, then `keys` one after the other, escaped for a regular expression or not."""
+
+    name: str
+    keys: tuple[str, ...]
+    escaped: bool
+
+
 @lru_cache(maxsize=8192)
-def _plain(text: str) -> tuple[str, ...] | None:
-    """Text and names (`name` or `name.key`) in turn, where a template does nothing but put in values (nearly all); else None."""
-    parts = tuple(_NAME.split(text))
-    return parts if not any(mark in part for part in parts[::2] for mark in ("{{", "{%", "{#", "}}")) else None
-
-
-def _filled(parts: tuple[str, ...], context: Mapping[str, Any]) -> str | None:
-    """The text, or None where a name is not simply there: Jinja says then what is wrong."""
-    texts = list(parts)
-    for place in range(1, len(parts), 2):
-        name, *keys = parts[place].split(".")
-        if name not in context:
+def _plain(text: str) -> tuple[str | _Place, ...] | None:
+    """Text and places in turn, where a template does nothing but put in values (nearly all do); else None."""
+    parts: list[str | _Place] = []
+    for number, part in enumerate(_NAME.split(text)):
+        if number % 2:
+            path, bar, _ = part.partition("|")
+            name, *keys = path.strip().split(".")
+            parts.append(_Place(name, tuple(keys), bool(bar)))
+        elif any(mark in part for mark in ("{{", "{%", "{#", "}}")):
             return None
-        value = context[name]
-        for key in keys:
+        else:
+            parts.append(part)
+    return tuple(parts)
+
+
+def _filled(parts: tuple[str | _Place, ...], context: Mapping[str, Any]) -> str | None:
+    """The text, or None where a name is not simply there: Jinja says then what is wrong."""
+    texts = []
+    for part in parts:
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        if part.name not in context:
+            return None
+        value = context[part.name]
+        for key in part.keys:
             if isinstance(value, dict) and key in value:
                 value = value[key]
             elif isinstance(value, _Truths):
                 value = getattr(value, key)
             else:
                 return None
-        texts[place] = str(value)
+        texts.append(_re_filter(value) if part.escaped else str(value))
     return "".join(texts)
 
 
