@@ -288,9 +288,9 @@ def test_when_the_time_is_up_the_rest_waits_for_the_next_run(tmp_path: Path, mon
 
 
 @pytest.mark.long
-def test_ten_thousand_intents_take_ten_times_a_thousand_and_no_more_memory(tmp_path: Path) -> None:
+def test_three_times_the_intents_take_three_times_as_long_and_no_more_memory(tmp_path: Path) -> None:
     cost = {}
-    for count in (1_000, 10_000):
+    for count in (2 * room._SCRIPTED_CHUNK, 6 * room._SCRIPTED_CHUNK):  # one chunk is stored while the next is made
         run = pool_run(tmp_path / str(count), people=10, intents_per_persona=count)  # a tenth falls into the domain
         tracemalloc.start()
         began = time.process_time()
@@ -298,5 +298,6 @@ def test_ten_thousand_intents_take_ten_times_a_thousand_and_no_more_memory(tmp_p
         cost[count] = (time.process_time() - began, tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert written == pytest.approx(count, rel=0.15)
-    assert cost[10_000][0] < 15 * cost[1_000][0]
-    assert cost[10_000][1] < 3 * cost[1_000][1]
+    few, many = cost.values()
+    assert many[0] < 4.5 * few[0]
+    assert many[1] < 1.5 * few[1]
