@@ -16,7 +16,7 @@ GROUPS = (
     ("Embeddings, duplicates, diversity", ("embedding_", "duplicate_", "vendi_")),
     (
         "Models",
-        ("user_model", "agent_model", "model_", "allow_paid", "max_cost", "response_cache", "max_concurrent_model"),
+        ("user_model", "agent_", "model_", "allow_paid", "max_cost", "response_cache", "max_concurrent_model"),
     ),
     ("Sessions", ("rollouts", "max_", "tool_", "web_")),
     ("Workspaces", ("workspace_", "docker_")),

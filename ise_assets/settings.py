@@ -49,6 +49,13 @@ class Settings(BaseSettings):
     intent_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that writes utterances.")
     user_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that plays the user.")
     agent_model: str = Field(default=SCRIPTED_MODEL, description="litellm model that plays the agent.")
+    agent_command: str = Field(
+        default="",
+        description="Program that is the agent, in the place of ours (docs/sessions.md); `{message}` in it is what the user says.",
+    )
+    agent_command_folders: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Folders of this machine (`/opt/agent,...`) that such a program may read."
+    )
     model_timeout_s: float = Field(default=120.0, gt=0, description="Seconds one model call may take.")
     intent_rewrites: int = Field(
         default=2,
@@ -202,6 +209,11 @@ class Settings(BaseSettings):
         if isinstance(value, tuple) and (bad := [host for host in value if not _HOST.fullmatch(host)]):
             raise ValueError(f"names of hosts, without scheme, port or path, with commas between; got {', '.join(bad)}")
         return value
+
+    @field_validator("agent_command_folders", mode="before")
+    @classmethod
+    def _folders(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("model_prices", mode="before")
     @classmethod

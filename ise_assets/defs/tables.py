@@ -61,6 +61,7 @@ _WORDS = {
     "recovery_spans": "from which call to which each recovery went",
     "changed_files": "what the session left changed in the workspace",
     "backend": "what isolated the workspace",
+    "agent_command": "the program that was the agent in the place of ours, if one was",
     "split": "train, validation or test, a persona in one of them only; test_scenarios: never trained on",
     "train_mask": "1 for each message to learn from: the assistant's",
     "tokens": "length of the record",

@@ -20,7 +20,7 @@ from ise_assets.execute.models import CheckResult, LiveCall, ToolResult, Trace, 
 from ise_assets.execute.normalise import normalise
 from ise_assets.execute.recovery import failure_class, recovery_spans, starts_in_background
 from ise_assets.execute.seed import plant
-from ise_assets.execute.tools import call_tool, names_of, reaches_outside
+from ise_assets.execute.tools import call_tool, reaches_outside, tools_of
 from ise_assets.execute.workspace import Backend, Limits, Workspace
 from ise_assets.intent.models import Intent, Task
 from ise_assets.settings import Settings
@@ -65,7 +65,7 @@ async def _replay_once(
         truths = await plant(workspace, intent, tasks)
         before = await run_checks(workspace, intent, tasks, truths, {}, None)
         await workspace.mark_baseline()
-        offered = names_of(json.loads(dialogue["tools"]))
+        offered = tools_of(dialogue)
         async for call, result in replay_calls(workspace, live, offered, settings):
             differences = call_differences(call, result)
             divergence += differences

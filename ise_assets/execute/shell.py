@@ -13,7 +13,7 @@ from typing import Any
 from ise_assets.execute.models import LiveCall, ToolResult
 from ise_assets.execute.replay import replay_calls
 from ise_assets.execute.seed import plant
-from ise_assets.execute.tools import names_of
+from ise_assets.execute.tools import tools_of
 from ise_assets.execute.workspace import Backend, FileRefused, Limits, Workspace
 from ise_assets.intent.catalog import tasks_by_hash
 from ise_assets.intent.models import Intent, Task
@@ -63,7 +63,7 @@ async def open_at(
         raise IndexError(f"the session has calls 0 to {len(calls) - 1}, no {after}; -1 is the fresh seed")
     chosen = calls if after is None else calls[: after + 1]
     await plant(workspace, intent, tasks)
-    offered = names_of(json.loads(dialogue["tools"]))
+    offered = tools_of(dialogue)
     async for call, result in replay_calls(workspace, chosen, offered, settings):
         told(call, result)
     return len(chosen)

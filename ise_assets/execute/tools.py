@@ -40,6 +40,8 @@ SEARCH_INDEX = "/workspace/.services/search.jsonl"
 """Where a seed puts what web_search finds: a line a page, `{"url": ..., "title": ..., "text": ...}`."""
 MESSAGE_SERVICE = "/workspace/.services/messages"
 """Where a seed puts the address that message_send POSTs `{"to", "subject", "text"}` to, a server of the workspace's own."""
+SHELL = ("exec",)
+"""All that an agent's program of others can call: its shell, whatever it names the tool to its model."""
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -83,6 +85,11 @@ async def call_tool(
 def names_of(tools: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names in a list of OpenAI function schemas."""
     return [str(tool["function"]["name"]) for tool in tools]
+
+
+def tools_of(dialogue: Mapping[str, Any]) -> Sequence[str]:
+    """Names of the tools that ran in a session (a row of `simulated_dialogues`)."""
+    return SHELL if dialogue.get("agent_command") else names_of(json.loads(dialogue["tools"]))
 
 
 def reaches_outside(name: str, arguments: str) -> bool:

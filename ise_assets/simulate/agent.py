@@ -148,36 +148,43 @@ class Agent:
         stop: Stop | None = None
         for call in tool_calls:
             name, arguments = str(call["function"]["name"]), call["function"]["arguments"]
-            if len(self.calls) >= self.settings.max_tool_calls:
-                stop = "max_tool_calls"
-            elif time.monotonic() >= self.deadline:
-                stop = "max_session_minutes"
+            stop = stop or self._no_more_calls()
             if stop is not None:  # every call needs its answer, or the transcript is not one that a model may be shown
                 self._append_result(call["id"], name, f"Error: not run, the session's limit is reached ({stop})")
                 continue
-            self.told("tool_call", {"name": name, "arguments": arguments})
-            offset_s = time.monotonic() - self.started
-            result = await self.call_tool(name, arguments, len(self.calls))
-            self.calls.append(
-                LiveCall(
-                    index=len(self.calls),
-                    user_turn=user_turn,
-                    tool_call_id=call["id"],
-                    name=name,
-                    arguments=arguments,
-                    outcome=result.outcome,
-                    content=result.content,
-                    exit_code=result.exit_code,
-                    stdout=result.stdout,
-                    stderr=result.stderr,
-                    truncated=result.truncated,
-                    offset_s=offset_s,
-                    duration_ms=result.duration_ms,
-                )
-            )
+            result = await self._run_call(user_turn, call["id"], name, arguments)
             self._append_result(call["id"], name, result.content)
-            self.told("tool_result", {"name": name, "result": result})
         return stop
+
+    def _no_more_calls(self) -> Stop | None:
+        if len(self.calls) >= self.settings.max_tool_calls:
+            return "max_tool_calls"
+        return "max_session_minutes" if time.monotonic() >= self.deadline else None
+
+    async def _run_call(self, user_turn: int, tool_call_id: str, name: str, arguments: str) -> ToolResult:
+        """Run one call and keep what came of it."""
+        self.told("tool_call", {"name": name, "arguments": arguments})
+        offset_s = time.monotonic() - self.started
+        result = await self.call_tool(name, arguments, len(self.calls))
+        self.calls.append(
+            LiveCall(
+                index=len(self.calls),
+                user_turn=user_turn,
+                tool_call_id=tool_call_id,
+                name=name,
+                arguments=arguments,
+                outcome=result.outcome,
+                content=result.content,
+                exit_code=result.exit_code,
+                stdout=result.stdout,
+                stderr=result.stderr,
+                truncated=result.truncated,
+                offset_s=offset_s,
+                duration_ms=result.duration_ms,
+            )
+        )
+        self.told("tool_result", {"name": name, "result": result})
+        return result
 
     def _append_result(self, tool_call_id: str, name: str, content: str) -> None:
         self.messages.append({"role": "tool", "tool_call_id": tool_call_id, "name": name, "content": content})

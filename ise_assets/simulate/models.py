@@ -56,7 +56,8 @@ class Dialogue:
     solution knows, `responsive_turns` those that take up something that happened; `register_distance` is how far the user's turns are, on
     average, from the manner of its first one (0 to 1, None where there is only that one); `regenerated_turns` the rewordings
     asked for, of whatever reason. `elisions` are the tool results that the agent's later requests left out: together with `messages` they
-    give back every request exactly (`context.as_sent`). `files` is the final manifest, None where it was not taken. `failure` is what ended a session whose model failed; it is not written.
+    give back every request exactly (`context.as_sent`). `files` is the final manifest, None where it was not taken. `agent_command` is the program that was the agent in the
+    place of ours, None where ours was. `failure` is what ended a session whose model failed; it is not written.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Dialogue:
     cost_usd: float = 0.0
     duration_s: float = 0.0
     failure: ModelFailure | None = None
+    agent_command: str | None = None
 
     @property
     def user_turns(self) -> int:
@@ -126,6 +128,7 @@ class Dialogue:
             "files": None if self.files is None else _json(self.files),
             "user_model": self.user_model,
             "agent_model": self.agent_model,
+            "agent_command": self.agent_command,
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "cost_usd": self.cost_usd,

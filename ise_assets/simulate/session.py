@@ -12,7 +12,7 @@ import logging
 import os
 import posixpath
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol, get_args
@@ -23,7 +23,7 @@ from ise_assets.execute.models import CheckResult, FileChange, LiveCall, ToolRes
 from ise_assets.execute.replay import call_differences, replay_calls
 from ise_assets.execute.seed import plant
 from ise_assets.execute.tool_schemas import offered_tools
-from ise_assets.execute.tools import call_tool, names_of
+from ise_assets.execute.tools import SHELL, call_tool, names_of
 from ise_assets.execute.workspace import Backend, FileRefused, Limits, Workspace
 from ise_assets.intent.models import Intent, Persona, Task, ToolName
 from ise_assets.intent.template import HOME
@@ -31,6 +31,7 @@ from ise_assets.llm import Ledger, ModelFailure, ModelUnavailable, Script
 from ise_assets.settings import Settings
 from ise_assets.simulate.agent import Agent, EmptyAnswer
 from ise_assets.simulate.checkpoint import Checkpoint
+from ise_assets.simulate.command import CommandAgent, CommandFailed, name_of
 from ise_assets.simulate.knowledge import known_to_the_solution_alone
 from ise_assets.simulate.models import Dialogue, SessionStatus, UserTurn, dialogue_id
 from ise_assets.simulate.user import EXCERPT_CHARS, EXCERPT_FILES, Observation, UserModelError, UserSimulator
@@ -182,6 +183,7 @@ class _Session:
             rollout_index=self.rollout_index,
             user_model=self.settings.user_model,
             agent_model=self.settings.agent_model,
+            agent_command=name_of(self.settings),
             tools=offered_tools(identity, sorted(needed), self.settings.web_hosts),
             backend=self.backend.name,
             accepted_live=False if self.intent.acceptance else None,
@@ -201,7 +203,7 @@ class _Session:
                     await self._catch_up(workspace, user, agent, self.checkpoint)
             try:
                 await self._talk(workspace, user, agent)
-            except (ModelFailure, UserModelError, EmptyAnswer) as error:
+            except (ModelFailure, UserModelError, EmptyAnswer, CommandFailed) as error:
                 if isinstance(error, ModelUnavailable) and time.monotonic() >= agent.deadline:
                     self._end("turn_limit", "max_session_minutes")  # it was not waited for any longer
                 else:
@@ -209,7 +211,7 @@ class _Session:
                     self._end("error", f"{type(error).__name__}: {error}")
             finally:
                 self.dialogue.messages, self.dialogue.calls = agent.messages, agent.calls
-                self.dialogue.elisions = agent.elisions
+                self.dialogue.elisions, self.dialogue.tools = agent.elisions, agent.tools
                 self.dialogue.drift_turns, self.dialogue.leaked_turns = user.drift_turns, user.leaked_turns
                 self.dialogue.regenerated_turns = user.regenerated_turns
                 self.dialogue.responsive_turns = user.responsive_turns
@@ -227,13 +229,18 @@ class _Session:
                     self._judge(baseline, final)
         return self.dialogue
 
+    @property
+    def _offered(self) -> Sequence[str]:
+        """Names of the tools that run."""
+        return SHELL if self.settings.agent_command else names_of(self.dialogue.tools)
+
     async def _catch_up(self, workspace: Workspace, user: UserSimulator, agent: Agent, past: Checkpoint) -> None:
         """Bring workspace, user and agent to where `past` was written.
 
         Raises:
             WentOtherwise: a call gives something else now.
         """
-        async for call, result in replay_calls(workspace, past.calls, names_of(self.dialogue.tools), self.settings):
+        async for call, result in replay_calls(workspace, past.calls, self._offered, self.settings):
             if different := call_differences(call, result):
                 raise WentOtherwise(
                     f"call {call.index} ({call.name}) gave another {different[0]['what']} when run again"
@@ -245,7 +252,7 @@ class _Session:
 
     def _cast(self, workspace: Workspace, hidden: frozenset[str]) -> tuple[UserSimulator, Agent]:
         user_script, agent_script = self._scripts()
-        offered = names_of(self.dialogue.tools)
+        offered = self._offered
         user = UserSimulator(
             intent=self.intent,
             persona=self.persona,
@@ -262,7 +269,7 @@ class _Session:
                     workspace, name, arguments, call_index=index, settings=self.settings, offered=offered
                 )
 
-        agent = Agent(
+        agent = (CommandAgent if self.settings.agent_command else Agent)(
             settings=self.settings,
             ledger=self.ledger,
             item_id=self.dialogue.id,

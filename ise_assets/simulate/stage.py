@@ -42,6 +42,7 @@ from ise_assets.llm import (
 from ise_assets.response_cache import ResponseCache
 from ise_assets.settings import SCRIPTED_PROVIDER, Settings
 from ise_assets.simulate.checkpoint import Checkpoint
+from ise_assets.simulate.command import check_command, name_of
 from ise_assets.simulate.models import Dialogue, dialogue_id, transcript_markdown
 from ise_assets.simulate.scripted import provider
 from ise_assets.simulate.session import Room, Scripts, run_session
@@ -94,6 +95,7 @@ def simulate_domain(run: StageRun, domain: str, scripts: Scripts | None = None) 
     """
     settings = run.settings
     check_models(settings)
+    check_command(settings)
     with Journal(settings.journals_dir / "simulated_dialogues" / f"{domain}.sqlite") as journal:
         fold(run.warehouse, journal)
         jobs, stale = session_work(run, domain)
@@ -121,14 +123,13 @@ def session_work(run: StageRun, domain: str) -> tuple[list[Job], int]:
     jobs: list[Job] = []
     stale = 0
     enough = settings.rollouts_accepted
+    cast = settings.user_model, settings.agent_model, name_of(settings)
     for row in rows:
         if row["unverified"] and settings.plays_scripts:
             continue  # the scripted teacher has no script for what others asked
         if row["status"] is None and enough and row["accepted"] >= enough:
             continue
-        spec_hash = content_hash(
-            "simulate", STAGE_VERSION, row["intent_spec_hash"], settings.user_model, settings.agent_model
-        )
+        spec_hash = content_hash(*made_of(row["intent_spec_hash"], *cast))
         outdated = row["status"] is not None and row["spec_hash"] != spec_hash
         stale += outdated
         retried = row["status"] == "error" and row["attempts"] < settings.max_attempts
@@ -137,6 +138,12 @@ def session_work(run: StageRun, domain: str) -> tuple[list[Job], int]:
         elif retried:
             jobs.append(Job(row["intent_id"], row["rollout_index"], spec_hash, row["attempts"]))
     return jobs, stale
+
+
+def made_of(intent_spec: str, user_model: str, agent_model: str, agent_command: str | None) -> tuple[Any, ...]:
+    """What a session is made from; its `spec_hash` is the hash of it."""
+    command = (agent_command,) if agent_command else ()
+    return ("simulate", STAGE_VERSION, intent_spec, user_model, agent_model, *command)
 
 
 def fold(warehouse: Warehouse, journal: Journal) -> int:
@@ -383,6 +390,7 @@ class _Partition:
             rollout_index=job.rollout_index,
             user_model=self.settings.user_model,
             agent_model=self.settings.agent_model,
+            agent_command=name_of(self.settings),
             tools=[],
             backend=self.backend.name,
             stop_reason=f"internal: {type(error).__name__}: {error}"[:2_000],

@@ -38,6 +38,11 @@ class SFTExample(BaseModel):
     tokenizer: str
     provenance: dict[str, Any]
 
+    @property
+    def agent_model(self) -> str:
+        """The model that the assistant's messages are of."""
+        return str(self.provenance["models"]["agent"])
+
     @model_validator(mode="after")
     def _trainable(self) -> SFTExample:
         if len(self.train_mask) != len(self.messages):

@@ -17,6 +17,7 @@ from ise_assets.intent.sampler import SAMPLER_VERSION, intent_id
 from ise_assets.settings import Settings
 from ise_assets.simulate import user
 from ise_assets.simulate.stage import STAGE_VERSION as SIMULATE_VERSION
+from ise_assets.simulate.stage import made_of
 from ise_assets.train.scrub import SCRUB_VERSION, Redaction
 from ise_assets.warehouse import Warehouse, sql
 
@@ -76,11 +77,13 @@ def provenance_of(
         "rollout_index": candidate["rollout_index"],
         "pass_rate": candidate["pass_rate"],
         "models": models,
+        "agent_command": candidate["agent_command"],
         "scripted": bool(scripted),
         "scripted_roles": scripted,
         "prompts": _prompts(candidate, messages, tools),
         "sampler_seed": None if number is None else settings.seed,
         "intent_number": number,
+        "accepted": candidate["accepted"],
         "declined": candidate["declined"],
         "failures": candidate["failures"],
         "recoveries": candidate["recoveries"],
@@ -191,7 +194,7 @@ def _intent_is_of_this_version(candidate: Mapping[str, Any]) -> bool:
 
 
 def _session_is_of_this_version(candidate: Mapping[str, Any]) -> bool:
-    made = ("simulate", SIMULATE_VERSION, candidate["intent_spec"], candidate["user_model"], candidate["agent_model"])
+    made = made_of(*(candidate[name] for name in ("intent_spec", "user_model", "agent_model", "agent_command")))
     return bool(candidate["dialogue_spec"] == content_hash(*made))
 
 

@@ -12,7 +12,7 @@ import duckdb
 from ise_assets.settings import PROJECT
 from ise_assets.warehouse.store import WarehouseTooNew
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 Migration = Callable[[duckdb.DuckDBPyConnection], None]
 MIGRATIONS: dict[int, Migration] = {}
 """What turns the tables of version n - 1 into those of version n, by n; new tables need none."""

@@ -95,6 +95,8 @@ class ModelServer:
         if fault in BROKEN:
             return await self._broken(request, fault)
         message = user_message(messages, self.turns) if role == "user" else agent_message(messages, key)
+        if any(tool["function"]["name"] == "bash" for tool in body.get("tools") or ()):
+            message = in_a_shell(message)
         if fault:
             message = said_wrongly(message, fault, key)
         self.counts[f"{role}_answers"] += 1
@@ -151,6 +153,16 @@ def agent_message(messages: list[dict[str, Any]], key: str) -> dict[str, Any]:
         return {"content": _ANSWERS[turn]}
     name, arguments = _TURNS[turn][done]
     return {"content": None, "tool_calls": [_call(f"good{key[:16]}", name, json.dumps(arguments))]}
+
+
+def in_a_shell(message: dict[str, Any]) -> dict[str, Any]:
+    """The same for an agent that has a shell and nothing else."""
+    commands = {"exec": "{command}", "write": "printf %s '{content}' > {path}", "read": "cat {path}"}
+    calls = []
+    for call in message.get("tool_calls") or ():
+        command = commands[call["function"]["name"]].format(**json.loads(call["function"]["arguments"]))
+        calls.append(_call(call["id"], "bash", json.dumps({"command": command})))
+    return {**message, "tool_calls": calls} if calls else message
 
 
 def user_message(messages: list[dict[str, Any]], turns: int) -> dict[str, Any]:

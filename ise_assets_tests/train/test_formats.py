@@ -193,6 +193,7 @@ def test_harbors_models_validate_every_trajectory(filled: World, examples: list[
     for example in examples:
         read = Trajectory.model_validate_json((folder / example.split / f"{example.id}.json").read_bytes())
         assert read.session_id == example.dialogue_id and read.agent.tool_definitions == example.tools
+        assert (read.agent.name, read.agent.model_name) == ("ise_assets", "scripted/teacher")
         said = [step.message for step in read.steps]
         assert said == [m.get("content") or "" for m in example.messages if m["role"] != "tool"]
         results = [r for step in read.steps if step.observation for r in step.observation.results]
@@ -224,6 +225,8 @@ def test_inspect_reads_every_log_back(filled: World, examples: list[SFTExample])
     assert seen.keys() == by_id(examples).keys()
     for identity, example in by_id(examples).items():
         assert [m.text for m in seen[identity].messages] == [m.get("content") or "" for m in example.messages]
+        assert seen[identity].output.model == "scripted/teacher"
+        assert seen[identity].scores["accepted"].value == "C"
         calls = [call for m in seen[identity].messages for call in getattr(m, "tool_calls", None) or []]
         assert [(c.id, c.function) for c in calls] == [
             (c["id"], c["function"]["name"]) for m in example.messages for c in m.get("tool_calls") or []

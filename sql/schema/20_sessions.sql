@@ -3,7 +3,8 @@ CREATE TABLE IF NOT EXISTS simulated_dialogues (
     accepted_live BOOLEAN, attempts INTEGER, user_turns INTEGER, dialogue_turns INTEGER, tool_call_count INTEGER,
     distinct_tools INTEGER, drift_turns INTEGER, leaked_turns INTEGER,
     responsive_turns INTEGER, register_distance DOUBLE, regenerated_turns INTEGER, messages JSON, tools JSON, calls JSON,
-    elisions JSON, subgoal_turns JSON, live_checks JSON, files JSON, user_model VARCHAR, agent_model VARCHAR, prompt_tokens BIGINT,
+    elisions JSON, subgoal_turns JSON, live_checks JSON, files JSON, user_model VARCHAR, agent_model VARCHAR, agent_command VARCHAR,
+    prompt_tokens BIGINT,
     completion_tokens BIGINT, cost_usd DOUBLE, duration_s DOUBLE, backend VARCHAR,
     run_id VARCHAR, spec_hash VARCHAR, written_at TIMESTAMPTZ
 );

@@ -1,6 +1,6 @@
 -- every session of every domain with what the policies and the provenance need, without the long bodies
 SELECT
-    d.id AS dialogue_id, d.domain, d.intent_id, d.rollout_index, d.status, d.user_model, d.agent_model, d.backend,
+    d.id AS dialogue_id, d.domain, d.intent_id, d.rollout_index, d.status, d.user_model, d.agent_model, d.agent_command, d.backend,
     d.tool_call_count, d.run_id AS dialogue_run, d.spec_hash AS dialogue_spec,
     t.dialogue_id IS NOT NULL AS replayed, t.accepted, t.reproduced, t.declined, t.failures, t.recoveries,
     t.run_id AS trace_run,

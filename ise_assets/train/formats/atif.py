@@ -41,7 +41,6 @@ class Atif(ExportFormat):
 def trajectory(example: SFTExample) -> dict[str, Any]:
     """The session as a trajectory: answers of tools belong to the step that called them."""
     steps: list[dict[str, Any]] = []
-    model = example.provenance.get("agent_model")
     for message, trained in zip(example.messages, example.train_mask, strict=True):
         if message["role"] == "tool":
             result = {"source_call_id": message["tool_call_id"], "content": message["content"]}
@@ -56,12 +55,17 @@ def trajectory(example: SFTExample) -> dict[str, Any]:
                 step["tool_calls"] = [_call(call) for call in message["tool_calls"]]
             step["extra"] = {"trained": bool(trained)}
         steps.append(step)
-    agent = {"name": "ise_assets", "version": ise_assets.__version__, "tool_definitions": example.tools}
+    agent = {
+        "name": example.provenance["agent_command"] or "ise_assets",
+        "version": ise_assets.__version__,
+        "model_name": example.agent_model,
+        "tool_definitions": example.tools,
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "session_id": example.dialogue_id,
         "trajectory_id": example.id,
-        "agent": {**agent, **({"model_name": model} if model else {})},
+        "agent": agent,
         "steps": steps,
         "final_metrics": {"total_steps": len(steps)},
         "extra": {"domain": example.domain, "split": example.split, "provenance": example.provenance},

@@ -74,6 +74,6 @@ def trace(example: SFTExample) -> Iterator[dict[str, Any]]:
             ]
         if message["role"] == "tool":
             shown["toolCallId"] = message["tool_call_id"]
-        if message["role"] == "assistant" and example.provenance.get("agent_model"):
-            shown["model"] = example.provenance["agent_model"]
+        if message["role"] == "assistant":
+            shown["model"] = example.agent_model
         yield {"type": "message", "message": shown}

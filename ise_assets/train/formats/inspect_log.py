@@ -69,7 +69,6 @@ def _sample(example: SFTExample) -> dict[str, Any]:
     names = {call["id"]: call["function"]["name"] for m in example.messages for call in m.get("tool_calls") or []}
     pairs = zip(example.messages, example.train_mask, strict=True)
     messages = [_message(message, trained, names) for message, trained in pairs]
-    model = example.provenance.get("agent_model") or "unknown"
     last = {"message": messages[-1], "stop_reason": "stop"}
     return {
         "id": example.id,
@@ -77,8 +76,8 @@ def _sample(example: SFTExample) -> dict[str, Any]:
         "input": [message for message in messages[:2] if message["role"] in ("system", "user")],
         "target": "accepted",
         "messages": messages,
-        "output": {"model": model, "choices": [last], "completion": messages[-1]["content"]},
-        "scores": {"accepted": {"value": "C" if example.provenance.get("accepted", True) else "I"}},
+        "output": {"model": example.agent_model, "choices": [last], "completion": messages[-1]["content"]},
+        "scores": {"accepted": {"value": "C"}} if example.provenance["accepted"] else {},
         "metadata": {"domain": example.domain, "split": example.split, "provenance": example.provenance},
     }
 

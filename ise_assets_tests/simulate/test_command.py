@@ -1,0 +1,218 @@
+"""A program of others as the agent: its shell is the workspace's, its model the session's, and it sees nothing of the host."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ise_assets.execute.replay import replay_session
+from ise_assets.execute.workspace import Backend, Limits
+from ise_assets.intent.models import Intent, Persona
+from ise_assets.llm import Ledger
+from ise_assets.settings import PROJECT, Settings, SettingsError
+from ise_assets.simulate.checkpoint import Checkpoint
+from ise_assets.simulate.command import check_command, name_of
+from ise_assets.simulate.models import Dialogue
+from ise_assets.simulate.session import Keep, run_session
+from ise_assets_tests.simulate.ledger_session import TASKS
+from ise_assets_tests.simulate.model_server import Served, serving
+
+MODEL = "hosted_vllm/m"
+FOLDER = Path(__file__).parent
+PROGRAM = f"/usr/bin/python3 {FOLDER}/shell_agent.py"
+MINI = "mini-swe-agent==2.4.6"
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    with serving(keep=1) as server:
+        monkeypatch.setenv("HOSTED_VLLM_API_BASE", server.base)
+        yield server
+
+
+@pytest.fixture
+def make(make_settings: Callable[..., Settings]) -> Callable[..., Settings]:
+    def of(command: str, *folders: str, **others: Any) -> Settings:
+        models = {"user_model": MODEL, "agent_model": MODEL}
+        return make_settings(agent_command=command, agent_command_folders=folders or (str(FOLDER),), **models, **others)
+
+    return of
+
+
+def play(
+    intent: Intent,
+    persona: Persona,
+    backend: Backend,
+    settings: Settings,
+    keep: Keep | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Dialogue:
+    limits = Limits.of(settings)
+    return asyncio.run(
+        run_session(
+            intent,
+            persona,
+            TASKS,
+            backend,
+            limits,
+            settings,
+            Ledger(),
+            0,
+            keep=keep,
+            checkpoint=checkpoint,
+        )
+    )
+
+
+def row_of(dialogue: Dialogue) -> dict[str, Any]:
+    return dialogue.row(domain="file-io", run_id="r", spec_hash="s", written_at=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("options", ["", " --stream", " --unasked"])
+def test_a_program_lives_a_session_that_is_recorded_and_replayed_like_ours(
+    options: str, intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
+) -> None:
+    settings = make(f"{PROGRAM}{options} {{message}}")
+    dialogue = play(intent, persona, backend, settings)
+    assert (dialogue.status, dialogue.accepted_live) == ("completed", True), dialogue.stop_reason
+    assert dialogue.agent_command == f"python3 shell_agent.py{options} {{message}}"
+    users = [message["content"] for message in dialogue.messages if message["role"] == "user"]
+    assert users[0] == intent.utterance and len(users) == 3  # in the user's own words, whatever is wrapped around them
+    assert {call.name for call in dialogue.calls} == {"exec"} and len(dialogue.calls) == 12
+    assert [tool["function"]["name"] for tool in dialogue.tools] == ["bash"]
+    told = [message["content"] for message in dialogue.messages if message["role"] == "tool"]
+    assert len(told) == 12
+    assert told[0].startswith("<exit>1</exit>\ncat: /home/user/ledger/ledger.txt: No such file")
+    assert [(call.outcome, call.exit_code) for call in dialogue.calls[:2]] == [("nonzero_exit", 1), ("ok", 0)]
+    assert not any(change["path"].endswith("unasked.txt") for change in dialogue.files or ())
+
+    sent = [body["body"]["messages"] for body in served.stats()["bodies"] if body["role"] == "agent"]
+    for request in sent:  # the model was sent the session itself, and nothing else
+        assert request == dialogue.messages[: len(request)]
+    trace = asyncio.run(replay_session(row_of(dialogue), intent, TASKS, backend, settings))
+    assert (trace.accepted, trace.reproduced) == (True, True)
+
+
+def test_a_program_sees_neither_the_host_nor_a_network(
+    intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
+) -> None:
+    dialogue = play(intent, persona, backend, make(f"{PROGRAM} {{message}}"))
+    seen = json.loads(str(dialogue.messages[0]["content"]).removeprefix("You work with bash. "))
+    assert set(seen["names"]) - {"PWD", "LC_CTYPE"} == {
+        "PATH",
+        "HOME",
+        "LANG",
+        "OPENAI_API_BASE",
+        "OPENAI_BASE_URL",
+        "OPENAI_API_KEY",
+    }
+    assert seen["network"] == "nothing listens"
+    assert seen["home"] == [] and seen["uid"] == 1000
+    shown = {FOLDER.parts[1], *Path(sys.base_prefix).parts[1:2]}
+    assert (
+        set(seen["root"]) <= {"bin", "sbin", "lib", "lib64", "usr", "etc", "proc", "dev", "tmp", "home", "run"} | shown
+    )
+
+
+def test_a_session_goes_on_from_its_last_user_turn(
+    intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
+) -> None:
+    settings, kept = make(f"{PROGRAM} {{message}}"), list[Checkpoint]()
+
+    async def keep(checkpoint: Checkpoint) -> None:
+        kept.append(checkpoint)
+
+    whole = play(intent, persona, backend, settings, keep=keep)
+    before = served.stats()["counts"]["agent_requests"]
+    again = play(intent, persona, backend, settings, checkpoint=kept[0])
+    assert again.messages == whole.messages
+    assert [tool["function"]["name"] for tool in again.tools] == ["bash"]
+    assert served.stats()["counts"]["agent_requests"] - before == before - 5  # the first turn took five
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("/usr/bin/python3 -c 'import sys; sys.exit(\"no licence\")'", "ended with 1 and no answer: no licence"),
+        ("/usr/bin/true", "ended with 0 and no answer: it said nothing"),
+        ("no-such-agent", "no-such-agent: there is no such program in the sandbox"),
+    ],
+)
+def test_a_program_that_fails_ends_the_session_with_what_it_said(
+    command: str,
+    reason: str,
+    intent: Intent,
+    persona: Persona,
+    backend: Backend,
+    make: Callable[..., Settings],
+    served: Served,
+) -> None:
+    dialogue = play(intent, persona, backend, make(command))
+    assert dialogue.status == "error" and reason in dialogue.stop_reason
+
+
+def test_a_program_that_hangs_is_ended_with_the_session(
+    intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
+) -> None:
+    dialogue = play(intent, persona, backend, make("/usr/bin/sleep 600", max_session_minutes=0.05))
+    assert (dialogue.status, dialogue.stop_reason) == ("turn_limit", "max_session_minutes")
+
+
+def test_limits_hold_for_a_program_as_for_our_agent(
+    intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
+) -> None:
+    dialogue = play(intent, persona, backend, make(f"{PROGRAM} {{message}}", max_tool_calls=2))
+    assert (dialogue.status, dialogue.stop_reason, len(dialogue.calls)) == ("turn_limit", "max_tool_calls", 2)
+    asked = {c["id"] for m in dialogue.messages for c in m.get("tool_calls") or ()}
+    assert asked == {m["tool_call_id"] for m in dialogue.messages if m["role"] == "tool"}
+
+
+def test_what_cannot_be_the_agent_is_refused_before_any_work(make_settings: Callable[..., Settings]) -> None:
+    with pytest.raises(SettingsError, match="needs models"):
+        check_command(make_settings(agent_command="x"))
+    real = {"user_model": MODEL, "agent_model": MODEL}
+    with pytest.raises(SettingsError, match="No closing quotation"):
+        check_command(make_settings(agent_command="x 'y", **real))
+    with pytest.raises(SettingsError, match="there is no folder /no/such"):
+        check_command(make_settings(agent_command="x", agent_command_folders=("/no/such",), **real))
+    check_command(make_settings())
+    assert name_of(make_settings()) is None
+
+
+@pytest.mark.long
+def test_mini_swe_agent_lives_a_session(
+    tmp_path_factory: pytest.TempPathFactory,
+    intent: Intent,
+    persona: Persona,
+    backend: Backend,
+    make: Callable[..., Settings],
+    served: Served,
+) -> None:
+    """A command-line agent as its makers ship it, from the package index."""
+    folder = tmp_path_factory.mktemp("mini")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run(
+        [folder / "bin" / "pip", "install", "-q", MINI], check=True, env={**os.environ, "PIP_CONSTRAINT": ""}
+    )
+    examples = PROJECT / "docs" / "examples"
+    command = (
+        "/usr/bin/env MSWEA_CONFIGURED=true MSWEA_SILENT_STARTUP=true MSWEA_COST_TRACKING=ignore_errors "
+        f"{folder}/bin/mini --yolo --exit-immediately --cost-limit 0 --model openai/session "
+        f"--config {examples}/mini.yaml --task {{message}}"
+    )
+    settings = make(command, str(folder), sys.base_prefix, str(examples))
+    dialogue = play(intent, persona, backend, settings)
+    assert (dialogue.status, dialogue.accepted_live) == ("completed", True), dialogue.stop_reason
+    assert len(dialogue.calls) == 12 and {call.name for call in dialogue.calls} == {"exec"}
+    assert "returncode" in str(next(m for m in dialogue.messages if m["role"] == "tool")["content"])
+    trace = asyncio.run(replay_session(row_of(dialogue), intent, TASKS, backend, settings))
+    assert (trace.accepted, trace.reproduced) == (True, True)
