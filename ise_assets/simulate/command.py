@@ -90,6 +90,8 @@ class CommandAgent(Agent):
     """Calls of the model's last message that have not been run."""
     _ending: asyncio.Future[Stop] | None = None
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _running: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One call at a time, as they will be replayed, also where the program starts several at once."""
 
     async def answer_user(self, user_turn: int, message: str) -> Stop:
         """Run the program for one message of the user, until its model has an answer or a limit ends the session.
@@ -102,12 +104,13 @@ class CommandAgent(Agent):
         self._user_turn, self._pending = user_turn, []
         self._ending = asyncio.get_running_loop().create_future()
         with tempfile.TemporaryDirectory(prefix="ise-agent-") as folder:
-            async with self._served(Path(folder)), _running(self.settings, Path(folder), message) as program:
+            async with self._served(Path(folder)), _started(self.settings, Path(folder), message) as program:
                 talking: asyncio.Future[tuple[str, str]] = asyncio.ensure_future(_last_words(program))
                 left = max(0.0, self.deadline - time.monotonic())
                 either: list[asyncio.Future[Any]] = [talking, self._ending]
                 await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                async with self._asking:  # what is under way with the model is paid for
+                # what is under way comes to its end: it is paid for, or has changed something
+                async with self._asking, self._running:
                     self._answer_calls(())
                 if self._ending.done():
                     talking.cancel()
@@ -188,12 +191,13 @@ class CommandAgent(Agent):
         if call is None or self._over():
             return web.json_response({"stdout": "", "stderr": _REFUSED, "exit_code": 126})
         self._pending.remove(call)
-        if (stop := self._no_more_calls()) is not None:
-            return self._end(stop)
-        try:
-            result = await self._run_call(self._user_turn, call["id"], SHELL[0], json.dumps({"command": command}))
-        except WorkspaceDied as error:
-            return self._end(error)
+        async with self._running:
+            if (stop := self._no_more_calls()) is not None:
+                return self._end(stop)
+            try:
+                result = await self._run_call(self._user_turn, call["id"], SHELL[0], json.dumps({"command": command}))
+            except WorkspaceDied as error:
+                return self._end(error)
         return web.json_response(
             {
                 "stdout": result.stdout,
@@ -265,7 +269,7 @@ async def _answer(
 
 
 @asynccontextmanager
-async def _running(settings: Settings, folder: Path, message: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _started(settings: Settings, folder: Path, message: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """The program in its sandbox; it ends with the block, and so does all it started."""
     words = shlex.split(settings.agent_command)
     asked = [word.replace("{message}", message) for word in words]
