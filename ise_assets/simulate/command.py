@@ -272,22 +272,26 @@ async def _answer(
 async def _started(settings: Settings, folder: Path, message: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """The program in its sandbox; it ends with the block, and so does all it started."""
     words = shlex.split(settings.agent_command)
-    asked = [word.replace("{message}", message) for word in words]
-    program = await asyncio.create_subprocess_exec(
-        str(find_binary()),
-        *_sandbox(settings, folder),
-        *("--", "/usr/bin/python3", "-IS", f"{_ROOM}/inside.py", *asked),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={},
-        cwd="/",
-        start_new_session=True,
-    )
+    said = message.replace("\0", " ").encode("utf-8", "replace").decode()  # what an argument may hold
+    asked = [word.replace("{message}", said) for word in words]
+    try:
+        program = await asyncio.create_subprocess_exec(
+            str(find_binary()),
+            *_sandbox(settings, folder),
+            *("--", "/usr/bin/python3", "-IS", f"{_ROOM}/inside.py", *asked),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={},
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CommandFailed(f"the agent's command cannot be started: {error}") from error
     try:
         assert program.stdin is not None
         if asked == words:
-            program.stdin.write(message.encode("utf-8", "surrogatepass"))
+            program.stdin.write(said.encode())
         program.stdin.close()
         yield program
     finally:

@@ -160,6 +160,16 @@ def test_a_program_that_fails_ends_the_session_with_what_it_said(
     assert dialogue.status == "error" and reason in dialogue.stop_reason
 
 
+def test_what_a_user_says_reaches_the_program_word_for_word(
+    intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
+) -> None:
+    words = "sum ledger \0 no. 1 'into' total.txt; $(id) {message} ümläut"
+    said = intent.model_copy(update={"utterance": words})
+    for command in ("/usr/bin/echo {message}", "/usr/bin/cat"):
+        dialogue = play(said, persona, backend, make(command, max_user_turns=1))
+        assert dialogue.messages[2]["content"] == words.replace("\0", " ")
+
+
 def test_a_program_that_hangs_is_ended_with_the_session(
     intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
 ) -> None:
