@@ -26,9 +26,11 @@ from typing import Any
 
 from aiohttp import web
 
-from ise_assets.execute.backends.bubblewrap import find_binary
+from ise_assets.execute.backends.bubblewrap import KERNEL_MIB, WAITING, find_binary
+from ise_assets.execute.cgroup import make_cgroup
 from ise_assets.execute.models import WorkspaceDied
 from ise_assets.execute.tools import SHELL
+from ise_assets.execute.workspace import Limits
 from ise_assets.intent.template import HOME
 from ise_assets.llm import ModelFailure
 from ise_assets.settings import Settings, SettingsError
@@ -272,10 +274,13 @@ async def _answer(
 async def _started(settings: Settings, folder: Path, message: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """The program in its sandbox; it ends with the block, and so does all it started."""
     words = shlex.split(settings.agent_command)
+    limits = Limits.of(settings)
     said = message.replace("\0", " ").encode("utf-8", "replace").decode()  # what an argument may hold
     asked = [word.replace("{message}", said) for word in words]
+    group = make_cgroup(limits.total_mib + KERNEL_MIB, limits.rlimits["RLIMIT_NPROC"])
     try:
         program = await asyncio.create_subprocess_exec(
+            *WAITING,
             str(find_binary()),
             *_sandbox(settings, folder),
             *("--", "/usr/bin/python3", "-IS", f"{_ROOM}/inside.py", *asked),
@@ -287,17 +292,22 @@ async def _started(settings: Settings, folder: Path, message: str) -> AsyncItera
             start_new_session=True,
         )
     except OSError as error:
+        if group:
+            group.remove()
         raise CommandFailed(f"the agent's command cannot be started: {error}") from error
     try:
         assert program.stdin is not None
-        if asked == words:
-            program.stdin.write(said.encode())
+        if group:
+            group.admit(program.pid)
+        program.stdin.write(b"\n" + (said.encode() if asked == words else b""))
         program.stdin.close()
         yield program
     finally:
         if program.returncode is None:
             program.kill()
         await program.wait()
+        if group:
+            await asyncio.to_thread(group.remove)
 
 
 def _sandbox(settings: Settings, folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ise_assets.execute.cgroup import find_parents
 from ise_assets.execute.replay import replay_session
 from ise_assets.execute.workspace import Backend, Limits
 from ise_assets.intent.models import Intent, Persona
@@ -175,6 +176,16 @@ def test_a_program_that_hangs_is_ended_with_the_session(
 ) -> None:
     dialogue = play(intent, persona, backend, make("/usr/bin/sleep 600", max_session_minutes=0.05))
     assert (dialogue.status, dialogue.stop_reason) == ("turn_limit", "max_session_minutes")
+
+
+def test_a_program_has_as_much_memory_as_a_workspace(
+    intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
+) -> None:
+    if not find_parents().folders:
+        pytest.skip("no control groups can be made here")
+    hoard = "/usr/bin/python3 -c 'print(len(bytearray(3 << 30)))'"
+    dialogue = play(intent, persona, backend, make(hoard, workspace_memory_mib=128))
+    assert dialogue.status == "error" and "and no answer" in dialogue.stop_reason
 
 
 def test_limits_hold_for_a_program_as_for_our_agent(

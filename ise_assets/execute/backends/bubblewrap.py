@@ -39,7 +39,7 @@ from ise_assets.execute.workspace import (
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bubblewrap")
 _UIDS = range(100_000, 160_000)
 # over what processes and tmpfs may hold: what the kernel holds for them, so that the watchdog acts before the kernel does
-_KERNEL_MIB = 128
+KERNEL_MIB = 128
 _OWN_PROCESSES = 64  # bwrap's, agentd's and its forks', beside the agent's RLIMIT_NPROC
 _NEEDED_OPTIONS = ("--disable-userns", "--size", "--clearenv", "--as-pid-1", "--seccomp")
 _ETC = {
@@ -226,9 +226,9 @@ class Bubblewrap(Backend):
             arguments = [*_MOUNTING, disks, *_disks(limits), "--", *arguments]
         identity: dict[str, Any] = {}
         lease = None
-        group = cgroup.make_cgroup(limits.total_mib + _KERNEL_MIB, limits.rlimits["RLIMIT_NPROC"] + _OWN_PROCESSES)
+        group = cgroup.make_cgroup(limits.total_mib + KERNEL_MIB, limits.rlimits["RLIMIT_NPROC"] + _OWN_PROCESSES)
         if group:
-            arguments = [*_WAITING, *arguments]
+            arguments = [*WAITING, *arguments]
         try:
             if _has_own_uids():
                 uid, lease = _lease_uid()
@@ -259,7 +259,7 @@ class Bubblewrap(Backend):
 
 
 # A process is put into its group before it does anything: it waits for a line, which no one behind it will see.
-_WAITING = ["/bin/sh", "-c", 'read -r _ && exec "$@"', "sh"]
+WAITING = ["/bin/sh", "-c", 'read -r _ && exec "$@"', "sh"]
 
 
 def _admit(process: subprocess.Popen[bytes], group: cgroup.Cgroup) -> None:
