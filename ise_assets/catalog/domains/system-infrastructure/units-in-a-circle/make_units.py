@@ -27,7 +27,9 @@ for n in range(1, len(units)):
         wait(units[n], units[rng.randrange(n)], rng.choice(["After", "Requires"]))
 for _ in range(p["extra"]):
     a, b = sorted(rng.sample(range(len(units)), 2))
-    wait(units[b], units[a], rng.choice(["After", "Requires"]))
+    key = rng.choice(["After", "Requires"])
+    if (a, b) != (2, 4):  # that would be a circle of two within the one of three
+        wait(units[b], units[a], key)
 bad = f"After={three}.unit"
 waits = {unit: set(found) for unit, found in needs.items()}
 ready, order = sorted(unit for unit in units if not waits[unit]), []
