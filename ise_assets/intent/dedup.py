@@ -71,9 +71,9 @@ def find_duplicates(
     """
     same_as = _first_alike(texts)
     found: list[Duplicate] = []
-    room = np.empty(
-        (BLOCK, BLOCK), dtype=np.float32
-    )  # one for all blocks: new pages cost as much as a fifth of the product
+    # one for all blocks: new pages cost as much as a fifth of the product
+    room = np.empty((BLOCK, BLOCK), dtype=np.float32)
+    marks = np.empty(BLOCK * BLOCK, dtype=np.bool_)
     for start in range(0, len(candidates), BLOCK):
         rows = candidates[start : start + BLOCK]
         best = np.full(len(rows), -1, dtype=np.int64)
@@ -83,13 +83,15 @@ def find_duplicates(
             columns = np.arange(left, min(left + BLOCK, int(rows[-1])))
             product = room[: len(rows), : len(columns)]
             np.matmul(block, vectors[left : columns[-1] + 1].T, out=product)
-            if product.max() < threshold - _ROUNDING:
-                continue
-            hit = (product >= threshold - _ROUNDING) & (columns[None, :] < rows[:, None])
-            new = hit.any(axis=1) & (best < 0)
-            at = hit.argmax(axis=1)
-            best[new] = columns[at[new]]
-            cosine[new] = product[np.arange(len(rows)), at][new]
+            near = marks[: product.size].reshape(product.shape)
+            np.greater_equal(product, threshold - _ROUNDING, out=near)
+            at, to = np.divmod(np.flatnonzero(near), len(columns))  # few, row by row, each row's first one first
+            before = columns[to] < rows[at]
+            at, first = np.unique(at[before], return_index=True)
+            to = to[before][first]
+            new = best[at] < 0
+            best[at[new]] = columns[to[new]]
+            cosine[at[new]] = product[at[new], to[new]]
         for row, earlier, similarity in zip(rows.tolist(), best.tolist(), cosine.tolist(), strict=True):
             same = same_as[row]
             if same < row:
