@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal
 
 from ise_assets.execute.models import LiveCall, ToolResult
@@ -139,7 +140,7 @@ class Agent:
                     return None
                 continue
             if completion.text.strip() or completion.message.get("tool_calls"):
-                _name_calls(completion.message, {call.tool_call_id for call in self.calls})
+                _name_calls(completion.message, {c["id"] for m in self.messages for c in m.get("tool_calls") or ()})
                 return completion
             empty += 1
         raise EmptyAnswer(f"the agent model {self.settings.agent_model!r} gave an empty answer {tries} times")
@@ -194,7 +195,7 @@ def _name_calls(message: dict[str, Any], taken: set[str]) -> None:
     """Give new ids to calls that came without one, or with one used before: results are matched by id."""
     for call in message.get("tool_calls") or ():
         if not call["id"] or call["id"] in taken:
-            call["id"] = f"call_{len(taken)}"
+            call["id"] = next(name for name in map("call_{}".format, count(len(taken))) if name not in taken)
         taken.add(call["id"])
         call["function"]["name"] = call["function"]["name"] or ""
         if not isinstance(call["function"]["arguments"], str):

@@ -19,15 +19,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
-from ise_assets.execute.backends.bubblewrap import KERNEL_MIB, WAITING, find_binary
-from ise_assets.execute.cgroup import make_cgroup
+from ise_assets.execute.backends.bubblewrap import Bubblewrap, BubblewrapChannel, find_binary
 from ise_assets.execute.models import WorkspaceDied
 from ise_assets.execute.tools import SHELL
 from ise_assets.execute.workspace import Limits
@@ -40,10 +40,11 @@ from ise_assets.simulate.agent import Agent, EmptyAnswer, Stop
 _ROOM = "/run/ise"
 _NOT_RUN = "Error: not run"
 _REFUSED = "not run: the model has asked for no such command\n"
-_MOST_BYTES = 64 << 20
-_TMPFS_BYTES = str(256 << 20)
+_MOST_BYTES = 8 << 20
+_MOST_CONNECTIONS = 64
+_BODY_WITHIN_S = 10.0
 _MOST_WORDS = 100_000
-"""Characters of a program's last words that are kept: its answer, or what went wrong."""
+"""Bytes of a program's last words that are kept: its answer, or what went wrong."""
 
 
 class CommandFailed(RuntimeError):
@@ -88,6 +89,7 @@ class CommandAgent(Agent):
     """The agent that `ISE_AGENT_COMMAND` names; its `tools` are those its program offers to the model."""
 
     _user_turn: int = 0
+    _over: bool = True
     _pending: list[dict[str, Any]] = field(default_factory=list)
     """Calls of the model's last message that have not been run."""
     _ending: asyncio.Future[Stop] | None = None
@@ -103,24 +105,28 @@ class CommandAgent(Agent):
             EmptyAnswer, ModelError, ModelUnavailable, WorkspaceDied: as our own agent.
         """
         self.messages.append({"role": "user", "content": message})
-        self._user_turn, self._pending = user_turn, []
-        self._ending = asyncio.get_running_loop().create_future()
-        with tempfile.TemporaryDirectory(prefix="ise-agent-") as folder:
-            async with self._served(Path(folder)), _started(self.settings, Path(folder), message) as program:
-                talking: asyncio.Future[tuple[str, str]] = asyncio.ensure_future(_last_words(program))
-                left = max(0.0, self.deadline - time.monotonic())
-                either: list[asyncio.Future[Any]] = [talking, self._ending]
-                await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                # what is under way comes to its end: it is paid for, or has changed something
-                async with self._asking, self._running:
-                    self._answer_calls(())
-                if self._ending.done():
-                    talking.cancel()
-                    return self._ending.result()
-                if not talking.done():
-                    talking.cancel()
-                    return "max_session_minutes"
-                return self._ended(program.returncode, *talking.result())
+        self._user_turn, self._pending, self._over = user_turn, [], False
+        ending: asyncio.Future[Stop]
+        ending = self._ending = asyncio.get_running_loop().create_future()
+        try:
+            with tempfile.TemporaryDirectory(prefix="ise-agent-", dir="/tmp") as folder:
+                async with self._served(Path(folder)), _started(self.settings, Path(folder), message) as program:
+                    left = max(0.0, self.deadline - time.monotonic())
+                    either: list[asyncio.Future[Any]] = [program.ended, ending]
+                    await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                    self._over = True
+                    # what is under way comes to its end: it is paid for, or has changed something
+                    async with self._asking, self._running:
+                        self._answer_calls(())
+                    if ending.done():
+                        return ending.result()
+                    if not program.ended.done():
+                        return "max_session_minutes"
+                    return self._ended(*await program.last_words())
+        finally:
+            self._over = True
+            if ending.done():
+                ending.exception()  # seen, also where something else has ended the turn
 
     def _ended(self, code: int | None, output: str, complaints: str) -> Stop:
         """The program is done and its model's last message was a call: what it printed is its answer."""
@@ -135,21 +141,32 @@ class CommandAgent(Agent):
     async def _served(self, folder: Path) -> AsyncIterator[None]:
         app = web.Application(client_max_size=_MOST_BYTES)
         app.add_routes([web.post("/v1/chat/completions", self._chat), web.post("/shell", self._shell)])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.0)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)  # 0 would be for ever
         await runner.setup()
+        serve = runner.server
+        assert serve is not None
+
+        def accepted() -> asyncio.BaseProtocol:
+            return serve() if len(serve.connections) < _MOST_CONNECTIONS else _Refused()
+
+        socket = await asyncio.get_running_loop().create_unix_server(accepted, str(folder / "agent.sock"))
         try:
-            await web.UnixSite(runner, str(folder / "agent.sock")).start()
             yield
         finally:
+            socket.close()
             await runner.cleanup()
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
         async with self._asking:
-            if self._over():
+            async with asyncio.timeout(_BODY_WITHIN_S):
+                body = await request.json()
+            if self._over:
                 return _refusal("the session is over")
             self._take_over(body)
-            if (spent := self._spent()) is not None:
+            asked = sum(len(message.get("tool_calls") or ()) for message in self.messages)
+            if (
+                spent := self._spent() or ("max_tool_calls" if asked >= self.settings.max_tool_calls else None)
+            ) is not None:
                 return self._end(spent)
             try:
                 completion = await self._next_message()
@@ -171,7 +188,7 @@ class CommandAgent(Agent):
         if all(message["role"] != "assistant" for message in self.messages):
             own = [_text(message) for message in messages if message["role"] in ("system", "developer")]
             self.messages[0] = {"role": "system", "content": "\n\n".join(own)} if own else self.messages[0]
-        self.tools = list(body.get("tools") or self.tools)
+        self.tools = [tool for tool in body.get("tools") or () if _is_tool(tool)] or self.tools
         last = max((n for n, message in enumerate(messages) if message["role"] == "assistant"), default=len(messages))
         self._answer_calls(messages[last + 1 :])
 
@@ -188,9 +205,10 @@ class CommandAgent(Agent):
         self._pending = []
 
     async def _shell(self, request: web.Request) -> web.Response:
-        command = str((await request.json())["command"])
+        async with asyncio.timeout(_BODY_WITHIN_S):
+            command = str((await request.json())["command"])
         call = next((call for call in self._pending if _asks_for(call, command)), None)
-        if call is None or self._over():
+        if call is None or self._over:
             return web.json_response({"stdout": "", "stderr": _REFUSED, "exit_code": 126})
         self._pending.remove(call)
         async with self._running:
@@ -207,9 +225,6 @@ class CommandAgent(Agent):
                 "exit_code": result.exit_code if result.exit_code is not None else 124,
             }
         )
-
-    def _over(self) -> bool:
-        return self._ending is None or self._ending.done()
 
     def _end(self, how: Stop | Exception) -> web.Response:
         """The turn is over; the program is told so, and ended."""
@@ -232,6 +247,10 @@ def _asks_for(call: Mapping[str, Any], command: str) -> bool:
         command in (value, value[-1:] and value[-1]) if isinstance(value, list) else value == command
         for value in values
     )
+
+
+def _is_tool(tool: Any) -> bool:
+    return isinstance(tool, dict) and isinstance(tool.get("function"), dict) and bool(tool["function"].get("name"))
 
 
 def _text(message: Mapping[str, Any]) -> str:
@@ -270,59 +289,89 @@ async def _answer(
     return response
 
 
+class _Refused(asyncio.Protocol):
+    """A connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Gone again."""
+        cast(asyncio.Transport, transport).abort()
+
+
+class _Tail(asyncio.Protocol):
+    """The end of what comes through a pipe; all of it is read, however much it is."""
+
+    def __init__(self) -> None:
+        self.kept = b""
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        """Keeps the last of it."""
+        self.kept = (self.kept + data)[-_MOST_WORDS:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing comes any more."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+@dataclass
+class _Program:
+    """A program in its sandbox: `ended` once nothing of it is left that could print."""
+
+    channel: BubblewrapChannel
+    output: _Tail
+    complaints: _Tail
+    ended: asyncio.Future[Any]
+
+    async def last_words(self) -> tuple[int, str, str]:
+        """How it exited, and the end of what it printed and of what it complained of; once it has ended."""
+        code = await asyncio.to_thread(self.channel.process.wait)
+        return code, self.output.kept.decode("utf-8", "replace"), self.complaints.kept.decode("utf-8", "replace")
+
+
 @asynccontextmanager
-async def _started(settings: Settings, folder: Path, message: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _started(settings: Settings, folder: Path, message: str) -> AsyncIterator[_Program]:
     """The program in its sandbox; it ends with the block, and so does all it started."""
     words = shlex.split(settings.agent_command)
-    limits = Limits.of(settings)
     said = message.replace("\0", " ").encode("utf-8", "replace").decode()  # what an argument may hold
     asked = [word.replace("{message}", said) for word in words]
-    group = make_cgroup(limits.total_mib + KERNEL_MIB, limits.rlimits["RLIMIT_NPROC"])
+    command = ["/usr/bin/python3", "-IS", f"{_ROOM}/inside.py", *asked]
+    limits = Limits.of(settings)
     try:
-        program = await asyncio.create_subprocess_exec(
-            *WAITING,
-            str(find_binary()),
-            *_sandbox(settings, folder),
-            *("--", "/usr/bin/python3", "-IS", f"{_ROOM}/inside.py", *asked),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={},
-            cwd="/",
-            start_new_session=True,
-        )
-    except OSError as error:
-        if group:
-            group.remove()
+        channel = await Bubblewrap().start(limits, command, lambda uid: _furnish(settings, limits, folder, uid))
+    except WorkspaceDied as error:
         raise CommandFailed(f"the agent's command cannot be started: {error}") from error
+    process, transports = channel.process, list[asyncio.ReadTransport]()
     try:
-        assert program.stdin is not None
-        if group:
-            group.admit(program.pid)
-        program.stdin.write(b"\n" + (said.encode() if asked == words else b""))
-        program.stdin.close()
-        yield program
+        output, complaints = _Tail(), _Tail()
+        for pipe, tail in ((process.stdout, output), (process.stderr, complaints)):
+            made = await asyncio.get_running_loop().connect_read_pipe(partial(_same, tail), pipe)
+            transports.append(made[0])
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended already, and its last words say why
+            process.stdin.write(said.encode() if asked == words else b"")
+            process.stdin.close()
+        yield _Program(channel, output, complaints, asyncio.gather(output.ended, complaints.ended))
     finally:
-        if program.returncode is None:
-            program.kill()
-        await program.wait()
-        if group:
-            await asyncio.to_thread(group.remove)
+        for transport in transports:
+            transport.close()
+        await asyncio.sleep(0)  # they close their pipes
+        await asyncio.shield(asyncio.to_thread(channel.end))
 
 
-def _sandbox(settings: Settings, folder: Path) -> list[str]:
-    """bwrap's options: the system's programs, the folders that the settings name, and nothing else of the host.
+def _same(tail: _Tail) -> _Tail:
+    return tail
 
-    What the sandbox needs beside them is put into `folder`.
-    """
-    inside, passwd = folder / "inside.py", folder / "passwd"
+
+def _furnish(settings: Settings, limits: Limits, folder: Path, uid: int | None) -> list[str]:
+    """What the sandbox has beside a workspace's: the folders that the settings name, the session's socket, our shell for theirs."""
+    inside = folder / "inside.py"
     inside.write_text("#!/usr/bin/python3 -IS\n" + Path(command_inside.__file__).read_text())
     inside.chmod(0o755)
-    passwd.write_text(f"user:x:1000:1000:user:{HOME}:/bin/bash\n")
+    for path in (folder, *folder.iterdir()):
+        if uid is not None:
+            os.chown(path, uid, uid)
     shown = [str(Path(name).resolve()) for name in settings.agent_command_folders]
-    shells = {
-        str(Path(path).resolve()) for name in command_inside.SHELLS if (path := shutil.which(name, path="/usr/bin"))
-    }
     address = f"http://127.0.0.1:{command_inside.PORT}/v1"
     environment = {
         "PATH": os.pathsep.join([*(f"{name}/bin" for name in shown), "/usr/bin", "/bin"]),
@@ -331,35 +380,16 @@ def _sandbox(settings: Settings, folder: Path) -> list[str]:
         "OPENAI_API_BASE": address,
         "OPENAI_BASE_URL": address,
         "OPENAI_API_KEY": "local",
+        # how much a process may map says nothing of what it uses: the control group bounds that
+        "ISE_RLIMITS": json.dumps({name: most for name, most in limits.rlimits.items() if name != "RLIMIT_AS"}),
     }
-    options = ["--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns"]
-    options += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "agent"]
-    options += ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
-    for name in ("bin", "sbin", "lib", "lib64"):
-        if Path(f"/usr/{name}").exists():
-            options += ["--symlink", f"usr/{name}", f"/{name}"]
-    options += ["--size", _TMPFS_BYTES, "--tmpfs", "/tmp", "--size", _TMPFS_BYTES, "--tmpfs", HOME]
-    options += ["--ro-bind", str(passwd), "/etc/passwd"]
+    options = ["--unsetenv", "AGENTD_SETTINGS", "--ro-bind", str(folder), _ROOM]
     for name in shown:
         options += ["--ro-bind", name, name]
-    options += ["--ro-bind", str(folder), _ROOM]
-    for shell in sorted(shells):
-        options += ["--ro-bind", str(inside), shell]
+    for place in ("/usr/bin", *(f"{name}/bin" for name in shown)):
+        found = (shutil.which(shell, path=place) for shell in command_inside.SHELLS)
+        for shell in sorted({str(Path(path).resolve()) for path in found if path}):
+            options += ["--ro-bind", str(inside), shell]
     for name, value in environment.items():
         options += ["--setenv", name, value]
-    return [*options, "--chdir", HOME]
-
-
-async def _last_words(program: asyncio.subprocess.Process) -> tuple[str, str]:
-    """The end of what the program printed and of what it complained of, once it has ended."""
-    assert program.stdout is not None and program.stderr is not None
-    output, complaints = await asyncio.gather(_tail(program.stdout), _tail(program.stderr))
-    await program.wait()
-    return output, complaints
-
-
-async def _tail(stream: asyncio.StreamReader) -> str:
-    kept = b""
-    while chunk := await stream.read(65536):
-        kept = (kept + chunk)[-_MOST_WORDS:]
-    return kept.decode("utf-8", "replace")
+    return options

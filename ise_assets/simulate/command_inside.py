@@ -6,6 +6,8 @@ Started as a program, it runs the command with a port of its own loopback that l
 
 import http.client
 import json
+import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -27,18 +29,17 @@ class Session(http.client.HTTPConnection):
 
 
 def command_of(words: list[str]) -> str | None:
-    """The command line in a shell's arguments (`-c LINE`, `-lc LINE`), None where there is none."""
-    for number, word in enumerate(words[:-1]):
-        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
-            return words[number + 1]
-    return None
+    """The command line in a shell's arguments (`-c LINE`, `-lc LINE`), None where there is none or something follows it."""
+    if len(words) < 2 or not words[-2].startswith("-") or words[-2].startswith("--") or not words[-2].endswith("c"):
+        return None
+    return words[-1]
 
 
 def shell(words: list[str]) -> int:
     """Run a command line in the workspace; print what it printed, return how it exited."""
     command = command_of(words)
     if command is None:
-        sys.stderr.write("this shell takes its commands with -c only\n")
+        sys.stderr.write("this shell takes a command line with -c and nothing after it\n")
         return 126
     connection = Session("session")
     connection.request("POST", "/shell", json.dumps({"command": command}), {"content-type": "application/json"})
@@ -72,6 +73,8 @@ def main() -> int:
     """The shell, or the command."""
     if Path(sys.argv[0]).name in SHELLS:
         return shell(sys.argv[1:])
+    for name, most in json.loads(os.environ.pop("ISE_RLIMITS", "{}")).items():
+        resource.setrlimit(getattr(resource, name), (most, most))
     listener = socket.create_server(("127.0.0.1", PORT))
     threading.Thread(target=serve, args=(listener,), daemon=True).start()
     program = shutil.which(sys.argv[1])

@@ -164,4 +164,5 @@ def _block(text: str, limit: int) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # half a character, as some programs and models send, cannot be stored: it becomes a question mark
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace").decode()

@@ -273,7 +273,7 @@ class _Session:
             settings=self.settings,
             ledger=self.ledger,
             item_id=self.dialogue.id,
-            tools=self.dialogue.tools,
+            tools=[] if self.settings.agent_command else self.dialogue.tools,
             call_tool=run_tool,
             started=time.monotonic(),
             told=self.told,

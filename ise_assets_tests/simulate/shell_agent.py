@@ -24,6 +24,25 @@ TOOL = {
 }
 
 
+FORBIDDEN = {
+    "to open the kernel's settings for writing": lambda: os.close(
+        os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)
+    ),
+    "a socket to the hypervisor": lambda: socket.socket(40, socket.SOCK_STREAM).close(),
+    "to write beside its folders": lambda: Path("/sentinel").write_text("x"),
+    "to write into the session's folder": lambda: Path("/run/ise/x").write_text("x"),
+}
+
+
+def fails(act):
+    """Whether something cannot be done."""
+    try:
+        act()
+    except OSError:
+        return True
+    return False
+
+
 def names(folder):
     """What lies in a folder."""
     return sorted(path.name for path in Path(folder).iterdir())
@@ -37,6 +56,7 @@ def sight():
     except OSError:
         network = "nothing listens"
     return {
+        "refused": [name for name, act in FORBIDDEN.items() if fails(act)],
         "root": names("/"),
         "home": names(os.environ["HOME"]),
         "names": sorted(os.environ),
@@ -72,6 +92,11 @@ def shell(command):
 
 def main():
     """One task."""
+    if "--many" in sys.argv:
+        held = []
+        for _ in range(200):
+            held.append(socket.socket(socket.AF_UNIX))
+            held[-1].connect("/run/ise/agent.sock")
     words = sys.argv[-1]
     system = {"role": "system", "content": "You work with bash. " + json.dumps(sight())}
     messages = [system, {"role": "user", "content": f"Solve this: {words}\n\nUse the tool bash."}]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,17 +18,20 @@ from typing import Any
 import pytest
 
 from ise_assets.execute.cgroup import find_parents
+from ise_assets.execute.models import ToolResult
 from ise_assets.execute.replay import replay_session
-from ise_assets.execute.workspace import Backend, Limits
+from ise_assets.execute.workspace import ENVIRONMENT, Backend, Limits
 from ise_assets.intent.models import Intent, Persona
 from ise_assets.llm import Ledger
 from ise_assets.settings import PROJECT, Settings, SettingsError
 from ise_assets.simulate.checkpoint import Checkpoint
-from ise_assets.simulate.command import check_command, name_of
+from ise_assets.simulate.command import CommandAgent, check_command, name_of
 from ise_assets.simulate.models import Dialogue
 from ise_assets.simulate.session import Keep, run_session
+from ise_assets_tests.pipeline import until
 from ise_assets_tests.simulate.ledger_session import TASKS
 from ise_assets_tests.simulate.model_server import Served, serving
+from ise_assets_tests.simulate.shell_agent import FORBIDDEN
 
 MODEL = "hosted_vllm/m"
 FOLDER = Path(__file__).parent
@@ -108,20 +114,29 @@ def test_a_program_sees_neither_the_host_nor_a_network(
 ) -> None:
     dialogue = play(intent, persona, backend, make(f"{PROGRAM} {{message}}"))
     seen = json.loads(str(dialogue.messages[0]["content"]).removeprefix("You work with bash. "))
-    assert set(seen["names"]) - {"PWD", "LC_CTYPE"} == {
-        "PATH",
-        "HOME",
-        "LANG",
-        "OPENAI_API_BASE",
-        "OPENAI_BASE_URL",
-        "OPENAI_API_KEY",
-    }
+    own = {"PATH", "HOME", "LANG", "OPENAI_API_BASE", "OPENAI_BASE_URL", "OPENAI_API_KEY"}
+    assert set(seen["names"]) - {"PWD", "LC_CTYPE"} == own | set(ENVIRONMENT)
+    assert seen["refused"] == list(FORBIDDEN)
     assert seen["network"] == "nothing listens"
     assert seen["home"] == [] and seen["uid"] == 1000
-    shown = {FOLDER.parts[1], *Path(sys.base_prefix).parts[1:2]}
-    assert (
-        set(seen["root"]) <= {"bin", "sbin", "lib", "lib64", "usr", "etc", "proc", "dev", "tmp", "home", "run"} | shown
-    )
+    usual = {
+        "bin",
+        "sbin",
+        "lib",
+        "lib64",
+        "usr",
+        "etc",
+        "proc",
+        "dev",
+        "tmp",
+        "home",
+        "run",
+        "root",
+        "var",
+        "opt",
+        "workspace",
+    }
+    assert set(seen["root"]) <= usual | {FOLDER.parts[1]}
 
 
 def test_a_session_goes_on_from_its_last_user_turn(
@@ -178,6 +193,88 @@ def test_a_program_that_hangs_is_ended_with_the_session(
     assert (dialogue.status, dialogue.stop_reason) == ("turn_limit", "max_session_minutes")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"{PROGRAM} --many {{message}}",
+        "/usr/bin/sh -c",
+        "/usr/bin/python3 -c 'import os; [os.fork() for _ in range(2)]; [os.write(1, b\"x\" * 65536) for _ in range(500)]'",
+    ],
+    ids=["connections", "nothing", "output"],
+)
+def test_what_a_program_overdoes_does_not_hang_its_session(
+    command: str, intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
+) -> None:
+    began, others = time.monotonic(), set(Path("/tmp").glob("ise-agent-*"))
+    dialogue = play(intent, persona, backend, make(command, max_user_turns=1, max_session_minutes=0.3))
+    assert time.monotonic() - began < 60
+    assert dialogue.status in ("turn_limit", "error")
+    assert len(str(dialogue.messages[-1]["content"])) <= 100_000
+    assert set(Path("/tmp").glob("ise-agent-*")) <= others
+
+
+def test_half_a_character_from_a_program_is_stored_as_a_question_mark(
+    intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
+) -> None:
+    say = "import urllib.request, json, os; a = os.environ['OPENAI_BASE_URL'] + '/chat/completions'; "
+    ask = "urllib.request.urlopen(urllib.request.Request(a, json.dumps(dict(messages=[dict(role='system', content='\\udce9')])).encode()))"
+    dialogue = play(intent, persona, backend, make(f'/usr/bin/python3 -c "{say}{ask}"', max_user_turns=1))
+    assert "?" in json.loads(row_of(dialogue)["messages"])[0]["content"]
+    row_of(dialogue)["messages"].encode()
+    assert dialogue.tools == []
+
+
+def test_a_shell_in_a_named_folder_is_the_workspaces_too(
+    intent: Intent,
+    persona: Persona,
+    backend: Backend,
+    make: Callable[..., Settings],
+    served: Served,
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "bin").mkdir()
+        shutil.copy("/usr/bin/bash", f"{folder}/bin/bash")
+        refused = play(intent, persona, backend, make(f"{folder}/bin/bash -c hostname", folder, max_user_turns=1))
+    assert refused.calls == [] and "not run: the model has asked for no such command" in refused.stop_reason
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.003, 0.01, 0.03, 0.1, 0.3])
+def test_a_cancelled_session_leaves_nothing_of_its_program(
+    delay_s: float,
+    intent: Intent,
+    persona: Persona,
+    backend: Backend,
+    make: Callable[..., Settings],
+    served: Served,
+) -> None:
+    settings, others = make("/usr/bin/sleep 600"), set(Path("/tmp").glob("ise-agent-*"))
+
+    async def cancelled() -> None:
+        agent = CommandAgent(settings, Ledger(), "x", [], no_tool, time.monotonic(), lambda kind, details: None)
+        turn = asyncio.create_task(agent.answer_user(1, "hello"))
+        await asyncio.sleep(delay_s)
+        turn.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            async with asyncio.timeout(20):
+                await turn
+
+    asyncio.run(cancelled())
+    until(lambda: not [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"sleep\x00600" in read(p)], 10)
+    assert set(Path("/tmp").glob("ise-agent-*")) <= others
+
+
+async def no_tool(name: str, arguments: str, index: int) -> ToolResult:
+    raise AssertionError("no tool was asked for")
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
 def test_a_program_has_as_much_memory_as_a_workspace(
     intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
 ) -> None:
@@ -211,7 +308,6 @@ def test_what_cannot_be_the_agent_is_refused_before_any_work(make_settings: Call
 
 @pytest.mark.long
 def test_mini_swe_agent_lives_a_session(
-    tmp_path_factory: pytest.TempPathFactory,
     intent: Intent,
     persona: Persona,
     backend: Backend,
@@ -219,18 +315,27 @@ def test_mini_swe_agent_lives_a_session(
     served: Served,
 ) -> None:
     """A command-line agent as its makers ship it, from the package index."""
-    folder = tmp_path_factory.mktemp("mini")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    subprocess.run(
-        [folder / "bin" / "pip", "install", "-q", MINI], check=True, env={**os.environ, "PIP_CONSTRAINT": ""}
-    )
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # where every uid of the machine may read
+    folder.chmod(0o755)
+    try:
+        install = [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder), MINI]
+        subprocess.run(install, check=True, env={**os.environ, "PIP_CONSTRAINT": ""})
+        subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
+        lives_a_session(folder, intent, persona, backend, make)
+    finally:
+        shutil.rmtree(folder)
+
+
+def lives_a_session(
+    folder: Path, intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings]
+) -> None:
     examples = PROJECT / "docs" / "examples"
     command = (
-        "/usr/bin/env MSWEA_CONFIGURED=true MSWEA_SILENT_STARTUP=true MSWEA_COST_TRACKING=ignore_errors "
-        f"{folder}/bin/mini --yolo --exit-immediately --cost-limit 0 --model openai/session "
+        f"/usr/bin/env PYTHONPATH={folder} MSWEA_CONFIGURED=true MSWEA_SILENT_STARTUP=true MSWEA_COST_TRACKING=ignore_errors "
+        "/usr/bin/python3 -m minisweagent.run.mini --yolo --exit-immediately --cost-limit 0 --model openai/session "
         f"--config {examples}/mini.yaml --task {{message}}"
     )
-    settings = make(command, str(folder), sys.base_prefix, str(examples))
+    settings = make(command, str(folder), str(examples))
     dialogue = play(intent, persona, backend, settings)
     assert (dialogue.status, dialogue.accepted_live) == ("completed", True), dialogue.stop_reason
     assert len(dialogue.calls) == 12 and {call.name for call in dialogue.calls} == {"exec"}

@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -39,7 +40,7 @@ from ise_assets.execute.workspace import (
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bubblewrap")
 _UIDS = range(100_000, 160_000)
 # over what processes and tmpfs may hold: what the kernel holds for them, so that the watchdog acts before the kernel does
-KERNEL_MIB = 128
+_KERNEL_MIB = 128
 _OWN_PROCESSES = 64  # bwrap's, agentd's and its forks', beside the agent's RLIMIT_NPROC
 _NEEDED_OPTIONS = ("--disable-userns", "--size", "--clearenv", "--as-pid-1", "--seccomp")
 _ETC = {
@@ -50,6 +51,10 @@ _ETC = {
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "resolv.conf": "",
 }
+
+
+Furnish = Callable[[int | None], Sequence[str]]
+"""Options of bwrap for a sandbox that runs under this uid of the host (None: under its caller's)."""
 
 
 @cache
@@ -195,10 +200,18 @@ class Bubblewrap(Backend):
             BackendUnavailable: bwrap is not there.
             WorkspaceDied: it could not be forked.
         """
+        return await self.start(limits, ["/usr/bin/python3", "-S", "-s", "-B", "/opt/agentd.py"])
+
+    async def start(self, limits: Limits, command: list[str], furnish: Furnish | None = None) -> BubblewrapChannel:
+        """A fresh sandbox with another program in it; `furnish` gives options of bwrap that come on top of a workspace's.
+
+        Raises:
+            BackendUnavailable: bwrap is not there.
+            WorkspaceDied: it could not be forked.
+        """
         loop = asyncio.get_running_loop()
-        command = ["/usr/bin/python3", "-S", "-s", "-B", "/opt/agentd.py"]
         try:
-            starting = loop.run_in_executor(_SPAWNER, self._spawn, limits, command)
+            starting = loop.run_in_executor(_SPAWNER, self._spawn, limits, command, furnish)
             spawned = await asyncio.shield(starting)
         except OSError as error:
             raise WorkspaceDied(f"bwrap could not be started: {error}") from error
@@ -211,7 +224,7 @@ class Bubblewrap(Backend):
         """No process outlives its parent here: the kernel kills the sandbox with the thread that forked it. Empty groups do."""
         cgroup.sweep()
 
-    def _spawn(self, limits: Limits, command: list[str]) -> _Spawned:
+    def _spawn(self, limits: Limits, command: list[str], furnish: Furnish | None = None) -> _Spawned:
         binary = find_binary()
         if binary is None:
             raise BackendUnavailable(self.probe() or "bwrap is missing")
@@ -221,18 +234,19 @@ class Bubblewrap(Backend):
         etc = {name: _memory_file(body.encode()) for name, body in _ETC.items()}
         handles = [seccomp, agentd, *etc.values()]
         disks = _disks_folder(binary)
-        arguments = [launch.path, *_arguments(limits, seccomp, agentd, etc, disks), "--", *command]
-        if disks:
-            arguments = [*_MOUNTING, disks, *_disks(limits), "--", *arguments]
         identity: dict[str, Any] = {}
-        lease = None
-        group = cgroup.make_cgroup(limits.total_mib + KERNEL_MIB, limits.rlimits["RLIMIT_NPROC"] + _OWN_PROCESSES)
-        if group:
-            arguments = [*WAITING, *arguments]
+        lease = uid = None
+        group = cgroup.make_cgroup(limits.total_mib + _KERNEL_MIB, limits.rlimits["RLIMIT_NPROC"] + _OWN_PROCESSES)
         try:
             if _has_own_uids():
                 uid, lease = _lease_uid()
                 identity = {"user": uid, "group": uid, "extra_groups": []}
+            more = furnish(uid) if furnish else []
+            arguments = [launch.path, *_arguments(limits, seccomp, agentd, etc, disks, more), "--", *command]
+            if disks:
+                arguments = [*_MOUNTING, disks, *_disks(limits), "--", *arguments]
+            if group:
+                arguments = [*_WAITING, *arguments]
             process: subprocess.Popen[bytes] = subprocess.Popen(
                 arguments,
                 stdin=subprocess.PIPE,
@@ -259,7 +273,7 @@ class Bubblewrap(Backend):
 
 
 # A process is put into its group before it does anything: it waits for a line, which no one behind it will see.
-WAITING = ["/bin/sh", "-c", 'read -r _ && exec "$@"', "sh"]
+_WAITING = ["/bin/sh", "-c", 'read -r _ && exec "$@"', "sh"]
 
 
 def _admit(process: subprocess.Popen[bytes], group: cgroup.Cgroup) -> None:
@@ -376,7 +390,9 @@ def _tmpfs(limits: Limits, disks: str | None) -> list[str]:
     return [part for f in folders for part in ("--size", size if f in TMPFS else small, "--tmpfs", f)]
 
 
-def _arguments(limits: Limits, seccomp: int, agentd: int, etc: dict[str, int], disks: str | None) -> list[str]:
+def _arguments(
+    limits: Limits, seccomp: int, agentd: int, etc: dict[str, int], disks: str | None, more: Sequence[str]
+) -> list[str]:
     arguments = [
         "--unshare-all",
         "--unshare-user",
@@ -425,7 +441,7 @@ def _arguments(limits: Limits, seccomp: int, agentd: int, etc: dict[str, int], d
     arguments += ["--ro-bind-data", str(agentd), "/opt/agentd.py", "--chdir", "/home/user"]
     for name, value in agentd_settings(limits).items():
         arguments += ["--setenv", name, value]
-    return [*arguments, "--remount-ro", "/dev", "--seccomp", str(seccomp), "--remount-ro", "/"]
+    return [*arguments, *more, "--remount-ro", "/dev", "--seccomp", str(seccomp), "--remount-ro", "/"]
 
 
 def _memory_file(body: bytes, mode: int = 0o444) -> int:
