@@ -163,11 +163,11 @@ class CommandAgent(Agent):
             if self._over:
                 return _refusal("the session is over")
             self._take_over(body)
-            asked = sum(len(message.get("tool_calls") or ()) for message in self.messages)
-            if (
-                spent := self._spent() or ("max_tool_calls" if asked >= self.settings.max_tool_calls else None)
-            ) is not None:
-                return self._end(spent)
+            stop = self._spent()
+            if sum(len(message.get("tool_calls") or ()) for message in self.messages) > self.settings.max_tool_calls:
+                stop = "max_tool_calls"  # asked for, if never run
+            if stop is not None:
+                return self._end(stop)
             try:
                 completion = await self._next_message()
             except (ModelFailure, EmptyAnswer) as error:
