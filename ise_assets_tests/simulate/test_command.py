@@ -206,7 +206,7 @@ def test_what_a_program_overdoes_does_not_hang_its_session(
     command: str, intent: Intent, persona: Persona, backend: Backend, make: Callable[..., Settings], served: Served
 ) -> None:
     began, others = time.monotonic(), set(Path("/tmp").glob("ise-agent-*"))
-    dialogue = play(intent, persona, backend, make(command, max_user_turns=1, max_session_minutes=0.3))
+    dialogue = play(intent, persona, backend, make(command, max_user_turns=1, max_session_minutes=0.1))
     assert time.monotonic() - began < 60
     assert dialogue.status in ("turn_limit", "error")
     assert len(str(dialogue.messages[-1]["content"])) <= 100_000
@@ -239,7 +239,7 @@ def test_a_shell_in_a_named_folder_is_the_workspaces_too(
     assert refused.calls == [] and "not run: the model has asked for no such command" in refused.stop_reason
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.003, 0.01, 0.03, 0.1, 0.3])
+@pytest.mark.parametrize("delay_s", [0.003, 0.03, 0.3])
 def test_a_cancelled_session_leaves_nothing_of_its_program(
     delay_s: float,
     intent: Intent,

@@ -266,7 +266,7 @@ def test_a_person_makes_records_by_hand_and_a_dropped_list_makes_more_by_itself(
 
     for sensor in ("carry_on", "persona_lists"):
         visitor.switch(sensor, "STOPPED")
-    write_jsonl(ui.personas / "third.jsonl", crowd(24))
+    write_jsonl(ui.personas / "third.jsonl", crowd(16))
     a_failed_check_says_what_to_mend(ui, visitor)
     a_run_is_cancelled_and_the_next_one_goes_on(ui, visitor)
     the_plots_are_seen(visitor)
@@ -400,7 +400,7 @@ def a_failed_check_says_what_to_mend(ui: Running, visitor: Visitor) -> None:
     visitor.sees("every_row_taken", "Failed")
     visitor.page.get_by_text("every_row_taken", exact=True).first.click()
     visitor.sees(
-        re.compile(r"^1 row was left out, the first: third\.jsonl, line 25: role must be text.* Remedy: mend ")
+        re.compile(r"^1 row was left out, the first: third\.jsonl, line 17: role must be text.* Remedy: mend ")
     )
     visitor.picture("failed-check")
     third.write_text(whole)
@@ -432,13 +432,13 @@ def a_run_is_cancelled_and_the_next_one_goes_on(ui: Running, visitor: Visitor) -
     visitor.picture("canceled")
 
     kept = sessions(ui)
-    assert 2 <= len(kept) - len(done) < 24
+    assert 2 <= len(kept) - len(done) < 16
     known = ui.known
     visitor.launch("/locations/ise_assets/jobs/all_assets", DOMAIN)
     ui.until("the run after it", lambda: ui.finished(known, lambda run: run["partition"] == DOMAIN))
     after = sessions(ui)
     assert [row for row in after if row in kept] == kept  # what was finished was not run again
-    assert len(after) == len(done) + 24
+    assert len(after) == len(done) + 16
 
 
 def the_plots_are_seen(visitor: Visitor) -> None:
