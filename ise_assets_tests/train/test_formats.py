@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ise_assets.train.export import FORMATS, read_examples, write_format, write_pairs
-from ise_assets.train.formats import FormatError
+from ise_assets.train.formats import FormatError, atif, inspect_log
 from ise_assets.train.formats.llama_factory import JOINT
 from ise_assets.train.formats.trl import trl_messages
 from ise_assets.train.models import SPLITS, SFTExample
@@ -231,6 +231,14 @@ def test_inspect_reads_every_log_back(filled: World, examples: list[SFTExample])
         assert [(c.id, c.function) for c in calls] == [
             (c["id"], c["function"]["name"]) for m in example.messages for c in m.get("tool_calls") or []
         ]
+
+
+def test_a_record_that_names_neither_program_nor_verdict_is_written_as_before(examples: list[SFTExample]) -> None:
+    """Records of a warehouse that an earlier version has written have neither in their provenance."""
+    known = {key: value for key, value in examples[0].provenance.items() if key not in ("agent_command", "accepted")}
+    old = examples[0].model_copy(update={"provenance": known})
+    assert atif.trajectory(old)["agent"] == atif.trajectory(examples[0])["agent"]
+    assert inspect_log._sample(old)["scores"] == {"accepted": {"value": "C"}}
 
 
 def test_malformed_arguments_are_kept_as_they_were_written(world: World) -> None:

@@ -56,7 +56,7 @@ def trajectory(example: SFTExample) -> dict[str, Any]:
             step["extra"] = {"trained": bool(trained)}
         steps.append(step)
     agent = {
-        "name": example.provenance["agent_command"] or "ise_assets",
+        "name": example.provenance.get("agent_command") or "ise_assets",
         "version": ise_assets.__version__,
         "model_name": example.agent_model,
         "tool_definitions": example.tools,

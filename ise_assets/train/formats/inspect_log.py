@@ -77,7 +77,7 @@ def _sample(example: SFTExample) -> dict[str, Any]:
         "target": "accepted",
         "messages": messages,
         "output": {"model": example.agent_model, "choices": [last], "completion": messages[-1]["content"]},
-        "scores": {"accepted": {"value": "C"}} if example.provenance["accepted"] else {},
+        "scores": {"accepted": {"value": "C"}} if example.provenance.get("accepted", True) else {},
         "metadata": {"domain": example.domain, "split": example.split, "provenance": example.provenance},
     }
 
