@@ -585,11 +585,13 @@ def _require_home(settings: Settings) -> None:
 
 def _require_models(settings: Settings) -> None:
     from ise_assets.llm import check_models
+    from ise_assets.simulate.command import check_command
     from ise_assets.simulate.scripted.provider import register
 
     register()
     try:
         check_models(settings)
+        check_command(settings)
     except SettingsError as error:
         _stop(str(error))
 

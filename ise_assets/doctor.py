@@ -150,8 +150,10 @@ def _lake_error(settings: Settings) -> str | None:
 
 def _models(settings: Settings) -> None:
     from ise_assets.llm import check_models
+    from ise_assets.simulate.command import check_command
 
     check_models(settings)
+    check_command(settings)
 
 
 def _free_disk_mib(folder: Path) -> int:

@@ -172,8 +172,9 @@ def pool_in_order(
     """
 
     def look(connection: duckdb.DuckDBPyConnection) -> tuple[pa.Table, list[str], Vectors]:
-        wanted = {"model": model, "domain": domain}
-        connection.execute("BEGIN")  # both of the same moment
+        connection.execute("BEGIN")  # all of the same moment
+        last = connection.execute(sql("intent/select_last_generation"), {"domain": domain}).fetchone()
+        wanted = {"model": model, "until": last[0] if last else 0}
         texts = connection.execute(sql("intent/select_texts_in_order"), wanted).to_arrow_table()
         lying, vectors = _read_vectors(connection, wanted)
         connection.execute("COMMIT")

@@ -228,7 +228,7 @@ def _store(run: StageRun, domain: str, known: dict[str, _Embedded]) -> tuple[int
         rows = [(identity, digest) for identity, text in wanted if (digest := _sha256(text)) in known]
         if not rows:
             return None, 0
-        last = connection.execute(sql("intent/select_last_generation")).fetchone()
+        last = connection.execute(sql("intent/select_last_generation"), {"domain": None}).fetchone()
         generation = int(last[0]) + 1 if last else 1
         found = [known[digest] for _, digest in rows]
         table = pa.table(

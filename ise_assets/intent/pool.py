@@ -159,11 +159,11 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
         finished = dict(journal.items())  # read first: from here on no other run writes this domain
         known, taken = _in_the_pool(warehouse)
         imported, asked_again = _imported(settings, domain, known, taken)
-        _store(run, _rows(run, domain, imported), ())
+        # a chunk is stored while the next is made, the imported ones while the frames are drawn
+        storing, ids = aside.submit(_store, run, _rows(run, domain, imported), ()), list[str]()
         missing = list(_frames_missing(run, domain, personas, known))
         run.progress(0, len(missing), "intents written")
         chunk = _SCRIPTED_CHUNK if settings.intent_model == SCRIPTED_MODEL else _CHUNK
-        storing, ids = aside.submit(_nothing), list[str]()
 
         def settle() -> None:
             storing.result()
@@ -185,7 +185,7 @@ def write_intents(run: StageRun, domain: str) -> dict[str, Any]:
                     rows = _rows(run, domain, _intents(written, bodies, taken, tally))
                     calls += [call for body in bodies for call in body["calls"]]
                     settle()
-                    storing, ids = aside.submit(_store, run, rows, calls), done  # while the next are being made
+                    storing, ids = aside.submit(_store, run, rows, calls), done
         finally:
             settle()
         journal.forget(known & finished.keys())  # a kill came between storing and forgetting
@@ -377,10 +377,6 @@ def _store(run: StageRun, rows: Sequence[dict[str, Any]], calls: Sequence[dict[s
 
     if rows or ledger:
         run.warehouse.write(put)
-
-
-def _nothing() -> None:
-    """What is being stored before the first chunk is."""
 
 
 def _pick(items: Sequence[str], *salt: str) -> str:

@@ -21,7 +21,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -343,10 +342,12 @@ async def _started(settings: Settings, folder: Path, message: str) -> AsyncItera
         raise CommandFailed(f"the agent's command cannot be started: {error}") from error
     process, transports = channel.process, list[asyncio.ReadTransport]()
     try:
-        output, complaints = _Tail(), _Tail()
-        for pipe, tail in ((process.stdout, output), (process.stderr, complaints)):
-            made = await asyncio.get_running_loop().connect_read_pipe(partial(_same, tail), pipe)
-            transports.append(made[0])
+        tails = []
+        for pipe in (process.stdout, process.stderr):
+            transport, tail = await asyncio.get_running_loop().connect_read_pipe(_Tail, pipe)
+            transports.append(transport)
+            tails.append(tail)
+        output, complaints = tails
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # it has ended already, and its last words say why
             process.stdin.write(said.encode() if asked == words else b"")
@@ -357,10 +358,6 @@ async def _started(settings: Settings, folder: Path, message: str) -> AsyncItera
             transport.close()
         await asyncio.sleep(0)  # they close their pipes
         await asyncio.shield(asyncio.to_thread(channel.end))
-
-
-def _same(tail: _Tail) -> _Tail:
-    return tail
 
 
 def _furnish(settings: Settings, limits: Limits, folder: Path, uid: int | None) -> list[str]:

@@ -184,7 +184,9 @@ class _Session:
             user_model=self.settings.user_model,
             agent_model=self.settings.agent_model,
             agent_command=name_of(self.settings),
-            tools=offered_tools(identity, sorted(needed), self.settings.web_hosts),
+            tools=[]  # a program brings its own
+            if self.settings.agent_command
+            else offered_tools(identity, sorted(needed), self.settings.web_hosts),
             backend=self.backend.name,
             accepted_live=False if self.intent.acceptance else None,
         )
@@ -273,7 +275,7 @@ class _Session:
             settings=self.settings,
             ledger=self.ledger,
             item_id=self.dialogue.id,
-            tools=[] if self.settings.agent_command else self.dialogue.tools,
+            tools=self.dialogue.tools,
             call_tool=run_tool,
             started=time.monotonic(),
             told=self.told,

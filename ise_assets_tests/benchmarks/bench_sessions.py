@@ -65,9 +65,8 @@ def run_sessions(home: Path, model: str, base: str, count: int, at_once: int) ->
         "bench",
         progress=lambda done, total, what: grown.append(rss_mb()) if done >= warm else None,
     )
-    check_models(
-        settings
-    )  # loads litellm: 2.4 s of CPU once a process, like Dagster's own start no part of any session
+    # loads litellm: 2.4 s of CPU once a process, like Dagster's own start no part of any session
+    check_models(settings)
     before, began = cpu_s(), time.monotonic()
     summary = simulate_domain(run, DOMAIN)
     seconds, cpu = time.monotonic() - began, cpu_s() - before

@@ -1,7 +1,1 @@
-SELECT count(*)
-FROM intent_embeddings
-WHERE model = $model
-    AND (
-        $domain IS NULL
-        OR generation <= (SELECT max(generation) FROM intent_embeddings WHERE model = $model AND domain = $domain)
-    );
+SELECT count(*) FROM intent_embeddings WHERE model = $model AND generation <= $until;

@@ -1,8 +1,4 @@
 -- as they lie, which is in order of generation and id nearly always: sorting them here would take as long as reading them
 SELECT intent_id, vector
 FROM intent_embeddings
-WHERE model = $model
-    AND (
-        $domain IS NULL
-        OR generation <= (SELECT max(generation) FROM intent_embeddings WHERE model = $model AND domain = $domain)
-    );
+WHERE model = $model AND generation <= $until;
