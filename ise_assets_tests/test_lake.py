@@ -73,7 +73,7 @@ from ise_assets_tests.test_warehouse import *
 def fn(connection):
     connection.execute("DELETE FROM deduped_pool")
     rows = kept("file-io", *(f"new-{n}" for n in range(5000)))
-    replace_rows(connection, "deduped_pool", rows_to_arrow(connection, "deduped_pool", rows), ("intent_id",))
+    replace_rows(connection, "deduped_pool", rows_to_arrow("deduped_pool", rows), ("intent_id",))
     if sys.argv[3] == "inside":
         os.kill(os.getpid(), signal.SIGKILL)
 Warehouse(sys.argv[1], Path(sys.argv[2])).write(fn)
@@ -101,7 +101,7 @@ def test_a_writer_sees_what_was_written_before_its_turn(lake: Warehouse) -> None
         def fn(connection: duckdb.DuckDBPyConnection) -> None:
             found = connection.execute("SELECT count(*) FROM deduped_pool").fetchone()
             assert found
-            rows = rows_to_arrow(connection, "deduped_pool", kept("file-io", str(found[0])))
+            rows = rows_to_arrow("deduped_pool", kept("file-io", str(found[0])))
             replace_rows(connection, "deduped_pool", rows, ("intent_id",))
 
         lake.write(fn)
@@ -149,7 +149,7 @@ def test_a_server_that_dies_in_the_middle_is_waited_for(lake: Warehouse, postgre
 
     def fn(connection: duckdb.DuckDBPyConnection) -> None:
         began.append(1)
-        rows = rows_to_arrow(connection, "deduped_pool", kept("file-io", "b"))
+        rows = rows_to_arrow("deduped_pool", kept("file-io", "b"))
         replace_rows(connection, "deduped_pool", rows, ("intent_id",))
         if len(began) == 1:
             postgres.kill()
@@ -241,7 +241,7 @@ def test_a_copy_that_arrives_changed_is_not_kept(
 
     def half(reading: duckdb.DuckDBPyConnection, writing: duckdb.DuckDBPyConnection, name: str) -> None:
         if name == "deduped_pool":
-            rows = rows_to_arrow(writing, name, kept("file-io", "a"))
+            rows = rows_to_arrow(name, kept("file-io", "a"))
             replace_rows(writing, name, rows, ("intent_id",))
 
     monkeypatch.setattr("ise_assets.warehouse.copy._pour", half)

@@ -21,13 +21,12 @@ from hypothesis import strategies as st
 
 from ise_assets.settings import PROJECT
 from ise_assets.warehouse import (
+    Replacement,
     Warehouse,
     WarehouseBusy,
     WarehouseError,
     WarehouseTooNew,
     file,
-    replace_rows,
-    rows_to_arrow,
     schema,
 )
 from ise_assets.warehouse.schema import MIGRATIONS, SCHEMA_VERSION
@@ -49,11 +48,7 @@ def kept(domain: str, *ids: str, run_id: str = "run") -> list[dict[str, Any]]:
 
 
 def put(warehouse: Warehouse, rows: list[dict[str, Any]], keys: tuple[str, ...] = ("intent_id",)) -> None:
-    warehouse.write(
-        lambda connection: replace_rows(
-            connection, "deduped_pool", rows_to_arrow(connection, "deduped_pool", rows), keys
-        )
-    )
+    warehouse.replace(Replacement.of("deduped_pool", rows, keys))
 
 
 def overwrite_partition(path: str, number: int) -> None:
@@ -85,11 +80,12 @@ def test_ten_processes_overwrite_their_partitions_and_nothing_is_lost_while_read
 
 _KILLED = """
 import os, signal, sys
+from ise_assets.warehouse.rows import replace
 from ise_assets_tests.test_warehouse import *
 def fn(connection):
     connection.execute("DELETE FROM deduped_pool")
     rows = kept("file-io", *(f"new-{n}" for n in range(5000)))
-    replace_rows(connection, "deduped_pool", rows_to_arrow(connection, "deduped_pool", rows), ("intent_id",))
+    replace(connection, [Replacement.of("deduped_pool", rows, ("intent_id",))])
     if sys.argv[2] == "inside":
         os.kill(os.getpid(), signal.SIGKILL)
 Warehouse(sys.argv[1]).write(fn)
@@ -233,7 +229,7 @@ def test_values_are_never_read_as_sql(warehouse: Warehouse, text: str) -> None:
 def test_replacing_rows_matches_missing_keys_too(warehouse: Warehouse) -> None:
     for run in ("one", "two"):
         table = pa.table({"intent_id": pa.array([None], pa.string()), "domain": ["file-io"], "run_id": [run]})
-        assert warehouse.replace("deduped_pool", table, ["intent_id", "domain"]) == 1
+        warehouse.replace(Replacement("deduped_pool", table, ["intent_id", "domain"]))
     assert warehouse.rows("SELECT intent_id, run_id FROM deduped_pool") == [{"intent_id": None, "run_id": "two"}]
 
 
@@ -246,6 +242,7 @@ def test_the_snapshot_is_a_whole_copy_and_leaves_no_part_behind(warehouse: Wareh
     assert sorted(path.name for path in warehouse.path.parent.iterdir()) == [
         "ise.duckdb",
         "ise.duckdb.lock",
+        "ise.duckdb.waiting",
         "ise.snapshot.duckdb",
     ]
 
@@ -272,7 +269,7 @@ def test_a_stream_gives_all_rows_while_others_write(warehouse: Warehouse) -> Non
             put(warehouse, kept("multimedia", "later"))  # no connection is held
         found.append(row["intent_id"])
     assert found == [f"{number:04}" for number in range(2_500)]
-    assert {path.suffix for path in warehouse.path.parent.iterdir()} == {".duckdb", ".lock"}
+    assert {path.suffix for path in warehouse.path.parent.iterdir()} == {".duckdb", ".lock", ".waiting"}
     unordered = [row["intent_id"] for row in warehouse.stream(query, {"domain": "file-io"}, page=7)]
     assert unordered != found
     assert sorted(unordered) == found

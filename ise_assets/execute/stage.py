@@ -10,8 +10,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-import duckdb
-
 from ise_assets.execute.models import Trace, WorkspaceDied, WorkspaceError
 from ise_assets.execute.replay import replay_session
 from ise_assets.execute.workspace import open_backend
@@ -20,7 +18,7 @@ from ise_assets.intent.models import Intent, Task, content_hash
 from ise_assets.intent.pool import load_intents
 from ise_assets.journal import Journal
 from ise_assets.stage import StageRun
-from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
+from ise_assets.warehouse import Replacement, Warehouse, rows_to_arrow, sql
 
 EXECUTE_VERSION = 1
 """Raised by hand when the same session would get other evidence."""
@@ -82,18 +80,10 @@ def fold(warehouse: Warehouse, journal: Journal) -> int:
     now = datetime.now(UTC)
     traces = [{**body["trace"], "written_at": now} for body in bodies.values()]
     calls = [{**call, "written_at": now} for body in bodies.values() for call in body["calls"]]
-
-    def put(connection: duckdb.DuckDBPyConnection) -> None:
-        for name in ("executed_traces", "tool_calls"):
-            connection.execute(sql(f"execute/delete_{name}"), [list(bodies)])
-        replace_rows(
-            connection, "executed_traces", rows_to_arrow(connection, "executed_traces", traces), ["dialogue_id"]
-        )
-        if calls:
-            keys = ["dialogue_id", "call_index"]
-            replace_rows(connection, "tool_calls", rows_to_arrow(connection, "tool_calls", calls), keys)
-
-    warehouse.write(put)
+    of_these = Replacement.of("executed_traces", traces, ["dialogue_id"])
+    # a session that calls no tool any more has no rows that could take the place of its old ones
+    their_calls = Replacement("tool_calls", rows_to_arrow("tool_calls", calls), ["dialogue_id"], of_these.gone)
+    warehouse.replace(of_these, their_calls)
     journal.forget(bodies)
     return len(bodies)
 

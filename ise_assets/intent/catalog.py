@@ -112,7 +112,7 @@ def record_catalog(run: StageRun) -> dict[str, Any]:
 
     def put(connection: Any) -> None:
         connection.execute(sql("intent/retire_task_catalog"))
-        table = rows_to_arrow(connection, "task_catalog", rows)
+        table = rows_to_arrow("task_catalog", rows)
         connection.register("incoming", table)
         connection.execute(sql("intent/merge_task_catalog"))
         connection.execute(sql("intent/revive_task_catalog"))

@@ -220,7 +220,7 @@ def _store(
     written = 0
     for table, rows in (("deduped_pool", kept), ("dropped_duplicates", dropped)):
         new = [row for row in rows if row["intent_id"] not in decided]
-        written += replace_rows(connection, table, rows_to_arrow(connection, table, new), ["intent_id"])
+        written += replace_rows(connection, table, rows_to_arrow(table, new), ["intent_id"])
     return written
 
 

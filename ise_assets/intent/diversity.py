@@ -138,7 +138,7 @@ def report_domain(run: StageRun, domain: str) -> dict[str, Any]:
         replace_rows(
             connection,
             "diversity_report",
-            rows_to_arrow(connection, "diversity_report", rows),
+            rows_to_arrow("diversity_report", rows),
             ["domain", "metric", "n"],
         )
 
@@ -169,7 +169,7 @@ def report_pool(run: StageRun) -> dict[str, Any]:
 
     def put(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(sql("intent/delete_pool_diversity"))
-        replace_rows(connection, "pool_diversity", rows_to_arrow(connection, "pool_diversity", rows), ["metric", "n"])
+        replace_rows(connection, "pool_diversity", rows_to_arrow("pool_diversity", rows), ["metric", "n"])
 
     run.warehouse.write(put)
     picture = _map_and_curve(pool, metrics)

@@ -127,7 +127,7 @@ def _pool_rows(lists: Sequence[PersonaList], stamp: Mapping[str, Any]) -> list[d
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]], statement: str) -> int:
-    connection.register("incoming", rows_to_arrow(connection, table, rows))
+    connection.register("incoming", rows_to_arrow(table, rows))
     try:
         inserted = connection.execute(sql(statement)).fetchone()
     finally:

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import duckdb
-
 from ise_assets.intent.asked import SOMEBODY, asked_intents
 from ise_assets.intent.catalog import load_catalog
 from ise_assets.intent.models import Intent, Persona, Register, Task, TaskInstance, content_hash
@@ -26,7 +24,7 @@ from ise_assets.journal import Journal
 from ise_assets.llm import Gate, Ledger, ModelFailure, Pace, close_clients
 from ise_assets.settings import SCRIPTED_MODEL, Settings
 from ise_assets.stage import OUT_OF_TIME, StageRun
-from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
+from ise_assets.warehouse import Replacement, Warehouse, sql
 
 INTENT_VERSION = 2
 _CHUNK = 500
@@ -370,13 +368,8 @@ def _rows(run: StageRun, domain: str, intents: Iterable[Intent]) -> list[dict[st
 
 def _store(run: StageRun, rows: Sequence[dict[str, Any]], calls: Sequence[dict[str, Any]]) -> None:
     ledger = [{**call, "written_at": datetime.fromisoformat(call["written_at"])} for call in calls]
-
-    def put(connection: duckdb.DuckDBPyConnection) -> None:
-        for table, incoming in (("intent_pool", rows), ("llm_calls", ledger)):
-            replace_rows(connection, table, rows_to_arrow(connection, table, incoming), ["id"])
-
     if rows or ledger:
-        run.warehouse.write(put)
+        run.warehouse.replace(Replacement.of("intent_pool", rows, ["id"]), Replacement.of("llm_calls", ledger, ["id"]))
 
 
 def _pick(items: Sequence[str], *salt: str) -> str:

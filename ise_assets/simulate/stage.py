@@ -22,8 +22,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import duckdb
-
 from ise_assets.execute.models import BackendUnavailable
 from ise_assets.execute.workspace import Backend, Limits, open_backend
 from ise_assets.intent.catalog import tasks_by_hash
@@ -47,7 +45,7 @@ from ise_assets.simulate.models import Dialogue, dialogue_id, transcript_markdow
 from ise_assets.simulate.scripted import provider
 from ise_assets.simulate.session import Room, Scripts, run_session
 from ise_assets.stage import OUT_OF_MONEY, OUT_OF_TIME, StageRun
-from ise_assets.warehouse import Warehouse, replace_rows, rows_to_arrow, sql
+from ise_assets.warehouse import Replacement, Warehouse, sql
 
 T = TypeVar("T")
 STAGE_VERSION = 1
@@ -167,12 +165,7 @@ def put_sessions(warehouse: Warehouse, bodies: Sequence[Mapping[str, Any]]) -> N
     for body in bodies:
         rows["simulated_dialogues"].append(_timed(body["dialogue"]))
         rows["llm_calls"].extend(_timed(call) for call in body["llm_calls"])
-
-    def put(connection: duckdb.DuckDBPyConnection) -> None:
-        for table, incoming in rows.items():
-            replace_rows(connection, table, rows_to_arrow(connection, table, incoming), ["id"])
-
-    warehouse.write(put)
+    warehouse.replace(*(Replacement.of(table, incoming, ["id"]) for table, incoming in rows.items()))
 
 
 def summarize(warehouse: Warehouse, domain: str) -> dict[str, Any]:

@@ -347,7 +347,7 @@ def _store(run: StageRun, domain: str, built: _Built, neighbours: Sequence[tuple
             ("decontamination", hits, ["dialogue_id", "message_index", "item", "rule"]),
             ("preference_pairs", pairs, ["id"]),
         ):
-            replace_rows(connection, name, rows_to_arrow(connection, name, rows), keys)
+            replace_rows(connection, name, rows_to_arrow(name, rows), keys)
         built.pairs = pairs
         return len(gone)
 

@@ -23,10 +23,13 @@ from ise_assets.settings import Settings
 from ise_assets.warehouse import schema
 from ise_assets.warehouse.file import FileStore
 from ise_assets.warehouse.lake import PREFIX, LakeStore, Tidied
+from ise_assets.warehouse.rows import Replacement, replace, replace_rows, rows_to_arrow
 from ise_assets.warehouse.schema import sql
 from ise_assets.warehouse.store import PATIENCE_S, Store, WarehouseBusy, WarehouseError, WarehouseTooNew
+from ise_assets.warehouse.waiting import TICKET_BYTES
 
 __all__ = [
+    "Replacement",
     "Warehouse",
     "WarehouseBusy",
     "WarehouseError",
@@ -110,22 +113,22 @@ class Warehouse:
         """
 
         def once() -> T:
-            with self.store.writing() as connection:
-                try:
-                    connection.execute("BEGIN")
-                    schema.migrate(connection, self.name)
-                    result = fn(connection)
-                    connection.execute("COMMIT")
-                    return result
-                except BaseException:
-                    _rollback(connection)
-                    raise
+            with self.store.writing() as connection, schema.transaction(connection, self.name):
+                return fn(connection)
 
         return self._patiently(once)
 
-    def replace(self, table: str, rows: pa.Table, keys: Sequence[str]) -> int:
-        """Delete what has the same `keys` as `rows`, insert `rows` by column name; returns the number inserted."""
-        return self.write(lambda connection: replace_rows(connection, table, rows, keys))
+    def replace(self, *replacements: Replacement) -> None:
+        """Write the replacements in one transaction; in a file it may be one with those of other writers (see waiting.py).
+
+        Raises:
+            WarehouseError: as `write` does.
+        """
+        store, size = self.store, sum(one.nbytes for one in replacements)
+        if isinstance(store, FileStore) and size <= TICKET_BYTES:
+            self._patiently(lambda: store.replace(replacements))
+        else:
+            self.write(lambda connection: replace(connection, replacements))
 
     def read(self, fn: Callable[[duckdb.DuckDBPyConnection], T], memory: str | None = None) -> T:
         """`fn(connection)` over a connection that cannot write; `memory` bounds DuckDB's buffers.
@@ -251,32 +254,3 @@ class Warehouse:
                 if time.monotonic() > deadline:
                     raise self.store.trouble(error) from error
             time.sleep(random.uniform(0.1, 0.5))
-
-
-def replace_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, keys: Sequence[str]) -> int:
-    """Inside a transaction: delete the rows of `table` whose `keys` occur in `rows`, then insert `rows` by name."""
-    connection.register("incoming", rows)
-    try:
-        match = " AND ".join(f'target."{key}" IS NOT DISTINCT FROM incoming."{key}"' for key in keys)
-        connection.execute(f'DELETE FROM "{table}" AS target USING incoming WHERE {match}')
-        connection.execute(f'INSERT INTO "{table}" BY NAME SELECT * FROM incoming')
-    finally:
-        connection.unregister("incoming")
-    return int(rows.num_rows)
-
-
-def rows_to_arrow(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """`rows` as an Arrow table typed like the columns of `table` that they have."""
-    empty = connection.execute(f'SELECT * FROM "{table}" LIMIT 0').to_arrow_table().schema
-    if not rows:
-        return empty.empty_table()
-    names = list(rows[0])
-    schema = pa.schema([empty.field(name) for name in names])
-    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-
-
-def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
-    try:
-        connection.execute("ROLLBACK")
-    except duckdb.Error:  # nothing was begun, or the engine has rolled back already: closing is enough
-        return

@@ -1,7 +1,8 @@
 """The warehouse as one DuckDB file, for one machine.
 
 While one process has a DuckDB file open for writing no other can open it, so nobody keeps it open: a writer takes a file
-lock, opens, and closes when its transaction is done; a reader opens read-only and tries again while a writer is at work.
+lock, opens, and closes when its transaction is done, in which it may have written what others wait to write (waiting.py); a
+reader opens read-only and tries again while a writer is at work.
 """
 
 from __future__ import annotations
@@ -9,16 +10,23 @@ from __future__ import annotations
 import fcntl
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import duckdb
+import pyarrow as pa
 
-from ise_assets.warehouse.schema import migrate
+from ise_assets.warehouse.rows import Replacement, replace, together
+from ise_assets.warehouse.schema import migrate, transaction
 from ise_assets.warehouse.store import PATIENCE_S, WarehouseBusy, WarehouseError
+from ise_assets.warehouse.waiting import Ticket, WaitingRoom
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
+
+_LOOKING_S = 0.5
+"""Seconds a writer looks for its turn, or for what it wants to be written by another, before it queues for the lock."""
 
 
 class FileStore:
@@ -29,6 +37,7 @@ class FileStore:
         self.name = str(path)
         self.scratch = path.parent
         self._lock_path = path.with_name(path.name + ".lock")
+        self._room = WaitingRoom(path.with_name(path.name + ".waiting"))
 
     def exists(self) -> bool:
         """Whether the file is there and not empty."""
@@ -37,14 +46,17 @@ class FileStore:
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lock, make the file if it is missing, open; closed and unlocked at the end."""
-        with self.locked():
-            if not self.exists():
-                self._create()
-            connection = self._open(self.path, read_only=False)
-            try:
-                yield connection
-            finally:
-                connection.close()
+        with self.locked(), self._opened() as connection:
+            yield connection
+
+    def replace(self, replacements: Sequence[Replacement]) -> None:
+        """Write them, and what others wait to write, in one transaction; or find that somebody else has written them."""
+        try:
+            with self._room.ticket(replacements) as own, self.locked(lambda: own.served) as turn:
+                if turn:
+                    self._serve(own)
+        except OSError as error:
+            raise self.trouble(error) from error
 
     @contextmanager
     def reading(self, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -69,23 +81,45 @@ class FileStore:
         )
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Alone among all writers of this machine."""
+    def locked(self, served: Callable[[], bool] | None = None) -> Iterator[bool]:
+        """Alone among all writers of this machine; not locked, and False, if it is `served` before its turn has come."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle = self._lock_path.open("a")
         except OSError as error:
             raise self.trouble(error) from error
-        with handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(handle, fcntl.LOCK_UN)
+        with handle:  # closing it frees the lock
+            yield _take_turn(handle, served)
 
     def fold_log(self) -> None:
         """Take in the write-ahead log that a killed writer left behind; the caller holds the lock."""
         self._open(self.path, read_only=False).close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        if not self.exists():
+            self._create()
+        connection = self._open(self.path, read_only=False)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _serve(self, own: Ticket) -> None:
+        with self._room.others(own) as others, self._opened() as connection:
+
+            def write(tickets: Sequence[Ticket]) -> None:
+                with transaction(connection, self.name):
+                    replace(connection, together([ticket.replacements for ticket in tickets]))
+                for ticket in tickets:
+                    ticket.serve()
+
+            try:
+                write([*others, own])
+            except (duckdb.Error, pa.ArrowException):
+                if not others:
+                    raise
+                write([own])  # its writer will find out what it is in the others that cannot be written
 
     def _create(self) -> None:
         """Make the file with its tables under another name first: DuckDB refuses one whose making was cut short."""
@@ -117,3 +151,18 @@ class FileStore:
                         f"snapshot {path.stem}.snapshot{path.suffix} instead."
                     ) from error
                 time.sleep(random.uniform(0.005, 0.05))
+
+
+def _take_turn(handle: IO[str], served: Callable[[], bool] | None) -> bool:
+    """Lock the open file; False if it is `served` first, which is looked for at short intervals, and no longer than for `_LOOKING_S`."""
+    until = time.monotonic() + (_LOOKING_S if served else 0)
+    while time.monotonic() < until:
+        with suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        if served and served():
+            return False
+        time.sleep(random.uniform(0.002, 0.008))
+    else:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    return not (served and served())

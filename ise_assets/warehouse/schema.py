@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -43,6 +44,20 @@ def migrate(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         connection.execute(statement)
     connection.execute("DELETE FROM schema_version")
     connection.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA_VERSION])
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[None]:
+    """One transaction over the tables of the warehouse `name`, brought up to date first; an exception rolls everything back."""
+    try:
+        connection.execute("BEGIN")
+        migrate(connection, name)
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(duckdb.Error):  # nothing was begun, or the engine has rolled back already: closing is enough
+            connection.execute("ROLLBACK")
+        raise
 
 
 def version(connection: duckdb.DuckDBPyConnection, name: str) -> int | None:

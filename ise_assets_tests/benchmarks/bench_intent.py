@@ -111,7 +111,7 @@ def reuse(run: StageRun, others: Settings, home: Path) -> None:
     if rows:
         keys = ["intent_id", "model"]
         run.warehouse.write(
-            lambda c: replace_rows(c, "intent_embeddings", rows_to_arrow(c, "intent_embeddings", rows), keys)
+            lambda c: replace_rows(c, "intent_embeddings", rows_to_arrow("intent_embeddings", rows), keys)
         )
         print(f"  {len(rows):,} vectors from {home.name}", file=sys.stderr, flush=True)
 

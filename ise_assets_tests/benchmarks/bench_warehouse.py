@@ -29,7 +29,7 @@ from dagster_duckdb import DuckDBIOManager
 from dagster_duckdb.io_manager import DuckDbClient
 
 from ise_assets.intent.models import DOMAINS
-from ise_assets.warehouse import Warehouse, replace_rows
+from ise_assets.warehouse import Replacement, Warehouse
 
 ROWS, READERS = 200, 2
 TABLE = "deduped_pool"
@@ -122,7 +122,7 @@ def ours(where: str) -> tuple[Write, Read]:
 
     def write(domain: str, generation: int) -> None:
         rows = pa.Table.from_pandas(partition(domain, generation), preserve_index=False)
-        warehouse.write(lambda connection: replace_rows(connection, TABLE, rows, ["domain", "intent_id"]))
+        warehouse.replace(Replacement(TABLE, rows, ["domain", "intent_id"]))
 
     def read() -> Sequence[tuple[str, int, int]]:
         return [(row["domain"], row["n"], row["runs"]) for row in warehouse.rows(ASKED)]

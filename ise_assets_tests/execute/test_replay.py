@@ -332,7 +332,7 @@ def make_run(settings: Settings, backend: Backend) -> Callable[..., StageRun]:
 
 
 def put(warehouse: Warehouse, table: str, rows: list[dict[str, Any]], key: str = "id") -> None:
-    warehouse.write(lambda c: replace_rows(c, table, rows_to_arrow(c, table, rows), [key]))
+    warehouse.write(lambda c: replace_rows(c, table, rows_to_arrow(table, rows), [key]))
 
 
 def stored(intent: Intent) -> dict[str, Any]:

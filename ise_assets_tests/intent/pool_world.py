@@ -68,6 +68,4 @@ def unit_vectors(count: int, dimensions: int = 16, seed: int = 0) -> npt.NDArray
 
 
 def _put(run: StageRun, table: str, rows: list[dict[str, Any]], keys: list[str]) -> None:
-    run.warehouse.write(
-        lambda connection: replace_rows(connection, table, rows_to_arrow(connection, table, rows), keys)
-    )
+    run.warehouse.write(lambda connection: replace_rows(connection, table, rows_to_arrow(table, rows), keys))

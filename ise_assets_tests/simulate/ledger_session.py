@@ -173,7 +173,7 @@ def fill(warehouse: Warehouse, count: int) -> None:
     def put(connection: Any) -> None:
         for table, items in rows.items():
             key = {"task_catalog": "content_hash", "deduped_pool": "intent_id"}.get(table, "id")
-            replace_rows(connection, table, rows_to_arrow(connection, table, items), [key])
+            replace_rows(connection, table, rows_to_arrow(table, items), [key])
 
     warehouse.write(put)
 

@@ -27,7 +27,7 @@ def a_run(home: Path, **changes: Any) -> StageRun:
 def put(warehouse: Warehouse, table: str, *rows: dict[str, Any]) -> None:
     warehouse.write(
         lambda connection: replace_rows(
-            connection, table, rows_to_arrow(connection, table, [{**row, **WHEN} for row in rows]), ["id"]
+            connection, table, rows_to_arrow(table, [{**row, **WHEN} for row in rows]), ["id"]
         )
     )
 

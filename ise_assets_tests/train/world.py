@@ -109,7 +109,7 @@ class World:
 
         def write(connection: Any) -> None:
             for (table, keys, _), alike in together.items():
-                replace_rows(connection, table, rows_to_arrow(connection, table, alike), keys)
+                replace_rows(connection, table, rows_to_arrow(table, alike), keys)
 
         self.warehouse.write(write)
 

@@ -14,7 +14,7 @@ WHEN = datetime(2026, 6, 11, tzinfo=UTC)
 
 
 def insert(warehouse: Warehouse, table: str, keys: list[str], *rows: dict[str, Any]) -> None:
-    warehouse.write(lambda c: [replace_rows(c, table, rows_to_arrow(c, table, [row]), keys) for row in rows])
+    warehouse.write(lambda c: [replace_rows(c, table, rows_to_arrow(table, [row]), keys) for row in rows])
 
 
 def add_session(warehouse: Warehouse, identity: str, text: str = "plain words", **changes: Any) -> None:

@@ -1,0 +1,208 @@
+"""Writers that wait for their turn and are served by another: what they want is written once, whoever is killed meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from ise_assets.settings import PROJECT
+from ise_assets.warehouse import Replacement, Warehouse, file, waiting
+from ise_assets.warehouse.rows import replace, together
+from ise_assets_tests.pipeline import until
+from ise_assets_tests.test_warehouse import kept
+
+WRITERS = 8
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    made = Warehouse(tmp_path / "ise.duckdb")
+    made.write(lambda connection: None)
+    return made
+
+
+def room(warehouse: Warehouse) -> Path:
+    return warehouse.path.with_name("ise.duckdb.waiting")
+
+
+def pool(rows: Sequence[dict[str, Any]]) -> Replacement:
+    return Replacement.of("deduped_pool", rows, ["domain"])
+
+
+def found(warehouse: Warehouse) -> list[tuple[str, str]]:
+    rows = warehouse.rows("SELECT domain, intent_id FROM deduped_pool ORDER BY ALL")
+    return [(row["domain"], row["intent_id"]) for row in rows]
+
+
+@contextmanager
+def all_waiting(warehouse: Warehouse, *writes: Callable[[], None]) -> Iterator[list[Future[None]]]:
+    """The writes under way in as many threads, none of which gets its turn before the end of the block."""
+    with ThreadPoolExecutor(len(writes)) as threads:
+        with warehouse.store.locked():  # type: ignore[attr-defined]
+            running = [threads.submit(write) for write in writes]
+            until(lambda: len(list(room(warehouse).glob("*.ticket"))) == len(writes), 30)
+            yield running
+        for one in running:
+            one.exception(60)
+
+
+def writes(warehouse: Warehouse) -> list[Callable[[], None]]:
+    return [lambda n=n: warehouse.replace(pool(kept(f"d{n}", f"{n}-a", f"{n}-b"))) for n in range(WRITERS)]  # type: ignore[misc]
+
+
+EXPECTED = [(f"d{n}", f"{n}-{item}") for n in range(WRITERS) for item in "ab"]
+_CHANGE = st.tuples(
+    st.sampled_from(["one", "other"]),
+    st.lists(st.tuples(st.sampled_from([None, "a", "b", "c", "d"]), st.integers(0, 9)), max_size=4),
+    st.sampled_from([("key",), ("key", "value")]),
+    st.none() | st.lists(st.sampled_from([None, "a", "b", "c", "d"]), max_size=3),
+)
+
+
+@examples(deadline=None)
+@given(st.lists(st.lists(_CHANGE, max_size=3), max_size=5))
+def test_what_is_written_together_is_what_one_after_the_other_would_leave(writers: list[list[Any]]) -> None:
+    def change(table: str, rows: list[Any], keys: tuple[str, ...], gone: list[Any] | None) -> Replacement:
+        values = pa.table({"key": pa.array([k for k, _ in rows], pa.string()), "value": [v for _, v in rows]})
+        instead_of = None if gone is None or keys != ("key",) else pa.table({"key": pa.array(gone, pa.string())})
+        return Replacement(table, values.cast(pa.schema([("key", "string"), ("value", "int64")])), keys, instead_of)
+
+    wanted = [[change(*one) for one in writer] for writer in writers]
+    left = []
+    with duckdb.connect() as connection:
+        for changes in ([one for writer in wanted for one in writer], together(wanted)):
+            for table in ("one", "other"):
+                connection.execute(
+                    f"CREATE OR REPLACE TABLE {table} AS SELECT NULL::VARCHAR AS key, 0::BIGINT AS value"
+                )
+            replace(connection, changes)
+            tables = "SELECT 1 AS t, * FROM one UNION ALL SELECT 2, * FROM other ORDER BY ALL"
+            left.append(connection.execute(tables).fetchall())
+    assert left[0] == left[1]
+
+
+def test_partitions_that_do_not_touch_are_written_by_one_statement() -> None:
+    (one,) = together([[pool(kept(f"d{n}", "a", "b"))] for n in range(WRITERS)])
+    assert one.rows.num_rows == 2 * WRITERS
+    again = [[pool(kept("d1", "a"))], [pool(kept("d2", "a"))], [pool(kept("d1", "b"))]]
+    assert len(together(again)) == 3  # the order of the first and the last matters
+
+
+def test_those_who_wait_are_served_in_one_transaction(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[int] = []
+    others = waiting.WaitingRoom.others
+
+    @contextmanager
+    def counted(self: waiting.WaitingRoom, own: waiting.Ticket) -> Iterator[list[waiting.Ticket]]:
+        with others(self, own) as tickets:
+            turns.append(1 + len(tickets))
+            yield tickets
+
+    monkeypatch.setattr(waiting.WaitingRoom, "others", counted)
+    with all_waiting(warehouse, *writes(warehouse)) as running:
+        pass
+    assert [one.exception() for one in running] == [None] * WRITERS
+    assert turns == [WRITERS]
+    assert found(warehouse) == EXPECTED
+    assert list(room(warehouse).iterdir()) == []
+
+
+def test_a_turn_takes_no_more_than_fits(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "TURN_BYTES", 6_000)  # a ticket of two rows is some 1,500 bytes
+    opened: list[bool] = []
+    original = file.FileStore._open
+    monkeypatch.setattr(
+        file.FileStore,
+        "_open",
+        lambda self, path, read_only: (opened.append(read_only), original(self, path, read_only))[1],
+    )
+    with all_waiting(warehouse, *writes(warehouse)):
+        pass
+    assert 1 < opened.count(False) < WRITERS
+    assert found(warehouse) == EXPECTED
+
+
+def test_writers_of_the_same_rows_leave_those_of_one_of_them(warehouse: Warehouse) -> None:
+    both = [lambda n=n: warehouse.replace(pool(kept("d", f"{n}-a", f"{n}-b"))) for n in range(2)]  # type: ignore[misc]
+    with all_waiting(warehouse, *both):
+        pass
+    assert found(warehouse) in ([("d", "0-a"), ("d", "0-b")], [("d", "1-a"), ("d", "1-b")])
+
+
+def test_what_cannot_be_written_fails_its_own_writer_only(warehouse: Warehouse) -> None:
+    bad = Replacement("deduped_pool", pa.table({"domain": ["x"], "written_at": ["no time"]}), ["domain"])
+    unknown = Replacement("deduped_pool", pa.table({"domain": ["y"], "nothing": ["z"]}), ["domain"])
+    with all_waiting(
+        warehouse, *(lambda one=one: warehouse.replace(one) for one in (bad, unknown)), *writes(warehouse)
+    ) as running:
+        pass
+    failed = [type(one.exception()) for one in running]
+    assert failed == [duckdb.ConversionException, duckdb.BinderException, *[type(None)] * WRITERS]
+    assert found(warehouse) == EXPECTED
+
+
+_DIES_WAITING = """
+import os, signal, sys
+from ise_assets_tests.test_waiting import *
+with Warehouse(sys.argv[1]).store._room.ticket([pool(kept("dead", "a"))]):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+_DIES_SERVING = """
+import os, signal, sys
+from ise_assets_tests.test_waiting import *
+warehouse, others = Warehouse(sys.argv[1]), waiting.WaitingRoom.others
+def when_all_wait(self, own):
+    until(lambda: len(list(room(warehouse).glob("*.ticket"))) == WRITERS + 1, 30)
+    return others(self, own)
+waiting.WaitingRoom.others = when_all_wait
+waiting.Ticket.serve = lambda self: os.kill(os.getpid(), signal.SIGKILL)  # committed, and nobody told
+warehouse.replace(pool(kept("dead", "a")))
+"""
+
+
+def test_a_dead_writers_ticket_is_thrown_away(warehouse: Warehouse) -> None:
+    killed = subprocess.run([sys.executable, "-c", _DIES_WAITING, str(warehouse.path)], cwd=PROJECT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(room(warehouse).iterdir())) == 1
+    (room(warehouse) / "1-1-1.part").write_bytes(b"cut short")
+    warehouse.replace(pool(kept("d", "a")))
+    assert found(warehouse) == [("d", "a")]
+    assert list(room(warehouse).iterdir()) == []
+
+
+def test_one_who_dies_after_the_commit_costs_nobody_anything(warehouse: Warehouse) -> None:
+    dying = subprocess.Popen([sys.executable, "-c", _DIES_SERVING, str(warehouse.path)], cwd=PROJECT)
+    until(lambda: len(list(room(warehouse).glob("*.ticket"))) == 1, 30)
+    with ThreadPoolExecutor(WRITERS) as threads:
+        running = [threads.submit(write) for write in writes(warehouse)]
+    assert [one.exception() for one in running] == [None] * WRITERS
+    assert dying.wait(30) == -signal.SIGKILL
+    assert found(warehouse) == sorted([*EXPECTED, ("dead", "a")])
+
+
+def test_one_whose_ticket_is_lost_writes_itself(warehouse: Warehouse) -> None:
+    with all_waiting(warehouse, *writes(warehouse)) as running:
+        shutil.rmtree(room(warehouse))
+        room(warehouse).mkdir()
+    assert [one.exception() for one in running] == [None] * WRITERS
+    assert found(warehouse) == EXPECTED
+
+
+def test_a_large_one_is_written_without_a_ticket(warehouse: Warehouse) -> None:
+    warehouse.replace(pool(kept("d", *("x" * 200_000 + str(n) for n in range(90)))))
+    assert not room(warehouse).exists()
+    assert warehouse.scalar("SELECT count(*) FROM deduped_pool") == 90

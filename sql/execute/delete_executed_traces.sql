@@ -1,1 +1,0 @@
-DELETE FROM executed_traces WHERE dialogue_id IN (SELECT unnest(?::VARCHAR[]));

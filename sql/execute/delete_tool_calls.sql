@@ -1,1 +1,0 @@
-DELETE FROM tool_calls WHERE dialogue_id IN (SELECT unnest(?::VARCHAR[]));
