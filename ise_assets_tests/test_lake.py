@@ -69,6 +69,7 @@ def test_processes_overwrite_their_partitions_and_nothing_is_lost_while_readers_
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
+from ise_assets.warehouse import replace_rows, rows_to_arrow
 from ise_assets_tests.test_warehouse import *
 def fn(connection):
     connection.execute("DELETE FROM deduped_pool")
