@@ -27,7 +27,7 @@ fi
 rm -f docker/wheels/*.whl
 .venv/bin/python -m pip wheel -q --disable-pip-version-check -w docker/wheels -c constraints.txt '.[lake,deploy]'
 rm -f docker/wheels/ise_assets-*.whl
-tar -c docker/service.Dockerfile docker/dagster.yaml docker/workspace.yaml docker/wheels pyproject.toml constraints.txt sql ise_assets \
-    --exclude=__pycache__ |
+tar -c --exclude=__pycache__ docker/service.Dockerfile docker/dagster.yaml docker/workspace.yaml docker/wheels \
+    pyproject.toml constraints.txt sql ise_assets |
     docker build --force-rm --build-arg "BASE=$base" --label "ise.built-from=$key" -f docker/service.Dockerfile -t "$image" -
 echo "$image built from $base in $((SECONDS - began)) s"

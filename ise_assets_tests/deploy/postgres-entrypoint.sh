@@ -20,4 +20,4 @@ if [ ! -s "$data/PG_VERSION" ]; then
     done
     as "$bin/pg_ctl" -D "$data" -m fast -w stop >/dev/null
 fi
-exec setpriv --reuid=postgres --regid=postgres --init-groups "$bin/postgres" -D "$data" -c "listen_addresses=*" -c max_connections=200
+exec setpriv --reuid=postgres --regid=postgres --init-groups "$bin/postgres" -D "$data" -c "listen_addresses=*" -c max_connections=200 "${@:2}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -66,10 +67,27 @@ def test_runs_get_what_the_services_have(compose: dict[str, Any], launcher: dict
 
 
 def test_every_setting_that_is_passed_on_is_one(compose: dict[str, Any]) -> None:
-    known = {f"ISE_{name.upper()}" for name in Settings.model_fields} | {"ISE_CACHE"}
+    known = {f"ISE_{name.upper()}" for name in Settings.model_fields} | {
+        "ISE_CACHE",
+        "ISE_ENGINES",
+    }  # the latter is the launcher's (docker/dagster.yaml)
     for service in compose["services"].values():
         named = {name for name in service.get("environment", {}) if name.startswith("ISE_")}
         assert named <= known
+
+
+def test_several_machines_differ_in_what_they_must_only(compose: dict[str, Any]) -> None:
+    several = yaml.safe_load((DOCKER / "hosts.yaml").read_text(encoding="utf-8"))
+    context, alone = (
+        json.loads(file["services"]["code"]["environment"]["DAGSTER_CONTAINER_CONTEXT"])["docker"]
+        for file in (several, compose)
+    )
+    assert list(context["container_kwargs"].pop("extra_hosts")) == ["postgres"]
+    assert context == alone
+    keys = {name for name, service in several["services"].items() if "CERTS" in str(service.get("volumes"))}
+    assert keys == HOLD_THE_ENGINE - {"workspaces"}
+    (port,) = (port for service in several["services"].values() for port in service.get("ports", []))
+    assert port.startswith("${ISE_HEAD:?") and port.endswith(":5432:5432")  # of one address, never of all
 
 
 def test_published_ports_are_this_machines_own_by_default(compose: dict[str, Any]) -> None:
