@@ -1,6 +1,8 @@
 """The journal: paid work written down as each item ends, so that a kill loses only what was in flight.
 
-One SQLite file (WAL, synchronous=FULL) per asset and domain. The warehouse is folded from it in short transactions.
+One SQLite file per asset and domain, with a rollback journal and synchronous=FULL: a write-ahead log is faster (0.15 ms an item
+against 0.46), but its shared memory is that of one machine, and a folder that several machines share may hold this file. The
+warehouse is folded from it in short transactions.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock: TextIO | None = None
         self._connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA journal_mode=TRUNCATE")
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS items (id TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL)"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -127,3 +129,19 @@ def test_a_closed_journal_is_free_for_the_next(path: Path) -> None:
             journal.append(str(number), {})
     with Journal(path) as journal:
         assert journal.ids() == {"0", "1", "2"}
+
+
+def test_a_write_ahead_log_that_an_older_version_left_is_taken_in(path: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old.sqlite"
+    writer = sqlite3.connect(old, isolation_level=None)
+    writer.execute("PRAGMA journal_mode=WAL")
+    writer.execute("CREATE TABLE items (id TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL)")
+    writer.execute("INSERT INTO items VALUES ('a', 'item', '{}')")
+    path.parent.mkdir()
+    for suffix in ("", "-wal"):  # as a kill leaves them
+        shutil.copyfile(f"{old}{suffix}", f"{path}{suffix}")
+    writer.close()
+    with Journal(path) as journal:
+        journal.append("b", {"number": 1})
+        assert dict(journal.items()) == {"a": {}, "b": {"number": 1}}
+    assert [one.name for one in path.parent.iterdir() if one.name.endswith(("-wal", "-shm"))] == []
