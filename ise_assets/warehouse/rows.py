@@ -46,6 +46,8 @@ def replace(connection: duckdb.DuckDBPyConnection, replacements: Sequence[Replac
             ("gone", one.gone, f'DELETE FROM "{one.table}" AS target USING gone WHERE {match}'),
             ("incoming", one.rows, f'INSERT INTO "{one.table}" BY NAME SELECT * FROM incoming'),
         ):
+            if rows.num_rows == 0:
+                continue
             connection.register(name, rows)
             try:
                 connection.execute(statement)
@@ -63,6 +65,8 @@ def together(writers: Sequence[Sequence[Replacement]]) -> list[Replacement]:
     """What leaves the tables as the `writers` one after the other do; those of a table that do not touch are made one."""
     changes: dict[str, list[Replacement]] = {}
     for change in chain.from_iterable(writers):
+        if change.rows.num_rows == change.gone.num_rows == 0:
+            continue
         changes.setdefault(change.table, []).append(change)
     return [one for of_table in changes.values() for one in (_as_one(of_table) or of_table)]
 

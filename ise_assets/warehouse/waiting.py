@@ -17,7 +17,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -73,23 +73,18 @@ class WaitingRoom:
     def others(self, own: Ticket) -> Iterator[list[Ticket]]:
         """The tickets of those who wait behind `own`, eldest first, as many as a turn takes; those of the dead are removed."""
         room = TURN_BYTES - sum(one.nbytes for one in own.replacements)
-        found: list[Ticket] = []
-        try:
+        with ExitStack() as held:
+            found = []
             for path in sorted(self.folder.iterdir()):
-                with suppress(FileNotFoundError):  # its writer has gone home meanwhile
-                    handle = path.open("r+b")
-                    found.append(Ticket(handle, []))
+                with suppress(FileNotFoundError, PermissionError):  # its writer has gone home; it is another user's
+                    handle = held.enter_context(path.open("r+b"))
                     size = os.fstat(handle.fileno()).st_size
-                    same = os.path.sameopenfile(handle.fileno(), own.handle.fileno())
-                    if same or _abandoned(handle, path) or not size or size > room or path.suffix == _PART:
-                        found.pop().handle.close()
+                    if os.path.sameopenfile(handle.fileno(), own.handle.fileno()) or _abandoned(handle, path):
                         continue
-                    room -= size
-                    found[-1] = Ticket(handle, list(_get(handle)))
+                    if path.suffix == _TICKET and 0 < size <= room:
+                        room -= size
+                        found.append(Ticket(handle, list(_get(handle))))
             yield found
-        finally:
-            for ticket in found:
-                ticket.handle.close()
 
 
 @contextmanager
