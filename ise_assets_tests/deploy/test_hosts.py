@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,11 @@ class SecondMachine:
     """A Docker engine in a network namespace; the address `socket` is this test's own way in."""
 
     def __init__(self, folder: Path, images: Path) -> None:
+        self.folder, self.images = folder, images
         self.socket = f"unix://{folder}/docker.sock"
         self.certs = folder / "certs"
         self._forwarded = sh("sysctl -n net.ipv4.ip_forward")
+        sh(f"ip link del {OUTSIDE}; ip netns del {NAMESPACE}", check=False)  # of a test that was killed
         sh(f"""set -e
             ip netns add {NAMESPACE}
             ip link add {OUTSIDE} type veth peer name {INSIDE} netns {NAMESPACE}
@@ -80,9 +83,11 @@ class SecondMachine:
         sh(f"ip link set {OUTSIDE} down")
         held = docker("ps", "-q", engine=self.socket).split()
         pids = [int(docker("inspect", "-f", "{{.State.Pid}}", one, engine=self.socket)) for one in held]
-        below = sh(f"pgrep -P {self.process.pid}", check=False).split()
-        for pid in [self.process.pid, *map(int, below), *pids]:
-            os.kill(pid, signal.SIGKILL)
+        found = subprocess.run(["pgrep", "-f", f"{self.folder}/"], capture_output=True, text=True, check=True)
+        engine = map(int, found.stdout.split())  # containerd and its shims among it
+        for pid in [self.process.pid, *engine, *pids]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(30)
 
     def clear_away(self) -> None:
@@ -90,6 +95,11 @@ class SecondMachine:
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(60)
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for place in reversed([one for one in mounted if one.startswith((f"{self.images}/", f"{self.folder}/"))]):
+            sh(f"umount -l {place}")  # what the dead engine has left
+        if self.images.exists():
+            shutil.rmtree(self.images)
         sh(f"ip route del {POOL}; ip link del {OUTSIDE}; ip netns del {NAMESPACE}", check=False)
         sh(f"sysctl -q -w net.ipv4.ip_forward={self._forwarded}")
 
@@ -106,7 +116,6 @@ def second(
         yield machine
     finally:
         machine.clear_away()
-        shutil.rmtree(images, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
