@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -206,3 +208,52 @@ def test_a_large_one_is_written_without_a_ticket(warehouse: Warehouse) -> None:
     warehouse.replace(pool(kept("d", *("x" * 200_000 + str(n) for n in range(90)))))
     assert not room(warehouse).exists()
     assert warehouse.scalar("SELECT count(*) FROM deduped_pool") == 90
+
+
+_WRITES_UNTIL_KILLED = """
+import sys
+from ise_assets_tests.test_waiting import *
+warehouse, number = Warehouse(sys.argv[1]), sys.argv[2]
+for generation in range(int(sys.argv[3]), 10**9):
+    warehouse.replace(pool(kept(f"d{number}", *(f"{number}-{n}" for n in range(40)), run_id=str(generation))))
+    print(generation, flush=True)  # promised from here on
+"""
+
+
+@pytest.mark.parametrize("kills", [12, pytest.param(200, marks=pytest.mark.long)])
+def test_what_was_promised_is_there_whoever_is_killed_when(warehouse: Warehouse, kills: int) -> None:
+    rng = random.Random(5)
+    promised = dict.fromkeys(range(4), -1)
+
+    def begin(number: int) -> subprocess.Popen[str]:
+        arguments = [str(warehouse.path), str(number), str(promised[number] + 1)]
+        return subprocess.Popen(
+            [sys.executable, "-c", _WRITES_UNTIL_KILLED, *arguments], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+        )
+
+    def end(number: int) -> None:
+        running[number].kill()
+        told, _ = running[number].communicate()
+        promised[number] = max([promised[number], *(int(line) for line in told.split())])
+
+    running = {number: begin(number) for number in promised}
+    until(lambda: warehouse.scalar("SELECT count(DISTINCT domain) FROM deduped_pool") == len(running), 60, 0.1)
+    for _ in range(kills):
+        time.sleep(rng.uniform(0.05, 0.4))
+        number = rng.randrange(len(running))
+        end(number)
+        running[number] = begin(number)
+        rows = warehouse.rows(
+            "SELECT domain, count(*) AS n, count(DISTINCT run_id) AS runs FROM deduped_pool GROUP BY 1"
+        )
+        assert {(row["n"], row["runs"]) for row in rows} == {(40, 1)}
+    for number in running:
+        end(number)
+    rows = warehouse.rows(
+        "SELECT domain, any_value(run_id) AS run, count(*) AS n FROM deduped_pool GROUP BY 1 ORDER BY 1"
+    )
+    assert [row["n"] for row in rows] == [40] * len(promised)
+    for number, row in enumerate(rows):
+        assert int(row["run"]) in (promised[number], promised[number] + 1)  # the one in flight may have been written
+    warehouse.replace(pool(kept("d", "a")))
+    assert list(room(warehouse).iterdir()) == []
