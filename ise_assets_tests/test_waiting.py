@@ -257,3 +257,27 @@ def test_what_was_promised_is_there_whoever_is_killed_when(warehouse: Warehouse,
         assert int(row["run"]) in (promised[number], promised[number] + 1)  # the one in flight may have been written
     warehouse.replace(pool(kept("d", "a")))
     assert list(room(warehouse).iterdir()) == []
+
+
+_RUNS_OUT_OF_ROOM = """
+import hashlib, resource, sys
+from ise_assets_tests.test_waiting import *
+from ise_assets.warehouse import WarehouseError
+warehouse = Warehouse(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (warehouse.path.stat().st_size + 100_000,) * 2)
+for size in (100, 400, 1_600, 6_400):
+    try:
+        warehouse.replace(pool(kept(f"d{size}", *(hashlib.sha512(str(n).encode()).hexdigest() for n in range(size)))))
+    except WarehouseError as error:
+        assert "ise.duckdb cannot be opened or written" in str(error), error
+        sys.exit(7)
+"""
+
+
+def test_a_disk_without_room_is_told_and_costs_nothing_that_was_written(warehouse: Warehouse) -> None:
+    done = subprocess.run([sys.executable, "-c", _RUNS_OUT_OF_ROOM, str(warehouse.path)], cwd=PROJECT, check=False)
+    assert done.returncode == 7
+    rows = warehouse.rows("SELECT domain, count(*) AS n FROM deduped_pool GROUP BY 1")
+    assert rows and all(row["domain"] == f"d{row['n']}" for row in rows)
+    warehouse.replace(pool(kept("d", "a")))
+    assert list(room(warehouse).iterdir()) == []

@@ -41,6 +41,8 @@ __all__ = [
 
 T = TypeVar("T")
 STREAM_MEMORY = "512MB"
+_BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException)
+"""What a place that cannot be read or written is told by; a full disk is any of them."""
 
 
 class Warehouse:
@@ -245,7 +247,7 @@ class Warehouse:
         while True:
             try:
                 return once()
-            except (duckdb.IOException, duckdb.FatalException) as error:
+            except _BROKEN as error:
                 if not self.store.transient(error) or time.monotonic() > deadline:
                     raise self.store.trouble(error) from error
             except duckdb.Error as error:
