@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from ise_assets.defs.launcher import ENGINE_TAG
 from ise_assets.intent.models import DOMAINS
+from ise_assets.launcher import ENGINE_TAG
 from ise_assets.stage import DOMAIN_ASSETS
 from ise_assets_tests.deploy.deployment import Deployment, build_images, docker, fill_cache, patiently
 from ise_assets_tests.pipeline import until

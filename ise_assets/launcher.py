@@ -1,4 +1,4 @@
-"""Runs as containers on the engines of several machines. Named in dagster.yaml (docker/dagster.yaml does it)."""
+"""Runs as containers on the engines of several machines. docker/dagster.yaml names it; nothing else here imports it."""
 
 from __future__ import annotations
 

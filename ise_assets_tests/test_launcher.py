@@ -11,8 +11,8 @@ from dagster import DagsterInstance
 from dagster._core.launcher.base import WorkerStatus
 from dagster_docker.docker_run_launcher import DOCKER_CONTAINER_ID_TAG
 
-from ise_assets.defs import launcher
-from ise_assets.defs.launcher import ENGINE_TAG, EnginesRunLauncher
+from ise_assets import launcher
+from ise_assets.launcher import ENGINE_TAG, EnginesRunLauncher
 from ise_assets.settings import Settings
 
 NOBODY = "tcp://127.0.0.1:1"
@@ -21,7 +21,7 @@ NOBODY = "tcp://127.0.0.1:1"
 @pytest.fixture
 def instance(docker_engine: str) -> Iterator[DagsterInstance]:
     config = {"engines": f"{NOBODY}, {docker_engine or 'unix:///var/run/docker.sock'}"}
-    named = {"module": "ise_assets.defs.launcher", "class": "EnginesRunLauncher", "config": config}
+    named = {"module": "ise_assets.launcher", "class": "EnginesRunLauncher", "config": config}
     with DagsterInstance.local_temp(overrides={"run_launcher": named}) as made:
         yield made
 
