@@ -118,6 +118,7 @@ def run(
             _adopt(path, target)
         _run_pipeline(settings, names, refresh=refresh)
         _closing(settings, names)
+        _tell_stale(_count_stale(settings, names))
 
 
 @app.command()
@@ -153,6 +154,7 @@ def plan(
         f"{found.sessions:,} sessions of {settings.user_model} (user) and {settings.agent_model} (agent), those of intents still to be "
         "written among them"
     )
+    _tell_stale(found.stale)
     if found.calls_per_session is None:
         console.print("no session has run yet to say what one asks of a model; run a few first: ise demo")
         return
@@ -841,6 +843,24 @@ def _closing(settings: Settings, chosen: Sequence[str]) -> None:
         ("your personas", f"drop a list into {settings.personas_dir}/ while the UI runs, or: ise run --help"),
     ):
         console.print(f"{what:<15}[bold]{escape(str(where))}[/]", highlight=False, soft_wrap=True)
+
+
+def _count_stale(settings: Settings, domains: Sequence[str]) -> int:
+    from ise_assets.simulate.stage import session_work
+    from ise_assets.stage import StageRun
+    from ise_assets.warehouse import Warehouse
+
+    run = StageRun(Warehouse.of(settings), settings, "closing")
+    return sum(session_work(run, domain)[1] for domain in domains)
+
+
+def _tell_stale(stale: int) -> None:
+    """That sessions of other models stay, and what to do who wants his own: nothing that is paid for is done again unasked."""
+    if stale:
+        console.print(
+            f"{stale:,} sessions of other models or older settings are there and stay. For sessions of these models: ISE_HOME=data/mine "
+            "begins anew, --rollouts 2 adds a second session to each intent, `ise run --refresh` lives them again."
+        )
 
 
 def _closing_table(

@@ -26,6 +26,8 @@ class DomainPlan:
     """To be written; each may become a session once it is deduplicated."""
     sessions: int
     """To be run for intents that are kept already."""
+    stale: int
+    """There already, lived by other models or made from older settings; a run leaves them as they are."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Projection:
     def sessions(self) -> int:
         """Sessions to run, with those that the intents still to be written may become."""
         return sum(one.sessions + one.intents * self.rollouts for one in self.domains)
+
+    @property
+    def stale(self) -> int:
+        """Sessions that a run leaves as they are, though it would make others of them now."""
+        return sum(one.stale for one in self.domains)
 
     @property
     def usd(self) -> float | None:
@@ -81,9 +88,7 @@ def project(run: StageRun, domains: Sequence[str]) -> Projection:
         return float(sum(row[what] for row in asked.values())) if asked else None
 
     return Projection(
-        domains=tuple(
-            DomainPlan(name, count_missing_intents(run, name), len(session_work(run, name)[0])) for name in domains
-        ),
+        domains=tuple(_plan(run, name) for name in domains),
         rollouts=settings.rollouts,
         calls_per_session=total("calls"),
         sent_per_session=total("sent"),
@@ -92,3 +97,8 @@ def project(run: StageRun, domains: Sequence[str]) -> Projection:
         seconds_per_session=warehouse.scalar(sql("simulate/duration_of_sessions"), models),
         at_once=settings.max_concurrent_sessions,
     )
+
+
+def _plan(run: StageRun, domain: str) -> DomainPlan:
+    jobs, stale = session_work(run, domain)
+    return DomainPlan(domain, count_missing_intents(run, domain), len(jobs), stale)

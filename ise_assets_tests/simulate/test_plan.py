@@ -82,6 +82,16 @@ def test_tokens_of_other_models_stand_in_until_there_are_some_of_these(tmp_path:
     assert found.hours == pytest.approx(found.sessions * 36 / 2 / 3600)
 
 
+def test_sessions_of_other_models_are_there_and_are_counted(tmp_path: Path) -> None:
+    run = a_run(tmp_path, agent_model="openai/of-my-own")
+    fill(run.warehouse, 5)
+    (intent,) = run.warehouse.rows("SELECT intent_id FROM deduped_pool ORDER BY intent_id LIMIT 1")
+    there = {**session("a", "scripted/teacher", 3.0), **intent, "spec_hash": "of the scripted teacher"}
+    put(run.warehouse, "simulated_dialogues", there)
+    found = project(run, [DOMAIN])
+    assert (found.domains[0].sessions, found.stale) == (4, 1)
+
+
 def test_a_model_whose_price_nobody_knows_is_said_to_be_so(tmp_path: Path) -> None:
     run = a_run(tmp_path, agent_model="hosted_vllm/of-my-own")
     fill(run.warehouse, 3)
