@@ -85,7 +85,10 @@ def demo(
 def run(
     domains: Annotated[str, typer.Option(help="Comma-separated domains; all ten by default.")] = ",".join(DOMAINS),
     personas: Annotated[
-        list[Path] | None, typer.Option(help="A persona list (JSONL, CSV, Parquet) to take in.")
+        list[Path] | None,
+        typer.Option(
+            help="A persona list (JSONL, CSV, Parquet) to take in; the shipped ones are left out then, unless ISE_SHIPPED_PERSONAS is set."
+        ),
     ] = None,
     intents: Annotated[
         list[Path] | None,
@@ -108,6 +111,9 @@ def run(
     }
     _choose(chosen)
     settings = _settings()
+    if personas and "shipped_personas" not in settings.model_fields_set:
+        _choose({"ISE_SHIPPED_PERSONAS": False})  # some 970 of them, each with sessions to be paid for
+        settings = _settings()
     names = _named_domains(domains)
     _require_models(settings)
     _require_home(settings)

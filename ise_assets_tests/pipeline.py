@@ -78,6 +78,8 @@ class Home:
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    shipped_as_ever: bool = False
+    """Whether nothing is said of the shipped persona lists; else they are left out."""
 
     @property
     def data(self) -> Path:
@@ -95,13 +97,14 @@ class Home:
         foreign = re.compile(r"ISE_|DAGSTER_|OPENAI_|.*_API_(KEY|BASE)$")
         own = {name: value for name, value in os.environ.items() if not foreign.match(name)}
         kept = {name: os.environ[name] for name in ("ISE_CACHE",) if name in os.environ}
+        shipped = {} if self.shipped_as_ever else {"ISE_SHIPPED_PERSONAS": "false"}
         return {
             **own,
             **kept,
+            **shipped,
             "ISE_HOME": str(self.data),
             "DAGSTER_HOME": str(self.folder / "dagster"),
             "DAGSTER_DISABLE_TELEMETRY": "1",
-            "ISE_SHIPPED_PERSONAS": "false",
             "ISE_MAX_CONCURRENT_SESSIONS": "2",
             "COLUMNS": "80",
             **self.settings,
