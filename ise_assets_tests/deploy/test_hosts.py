@@ -177,7 +177,10 @@ def test_a_backfill_spreads_over_two_machines_and_outlives_one(deployment: Deplo
     print(
         f"{time.monotonic() - began:.0f} s: ended; {Counter(deployment.statuses().values())}, {dict(by_engine(deployment))}"
     )
-    assert by_engine(deployment, "FAILURE")[TCP] == lost, "its runs counted as dead, and no other"
+    failed = by_engine(deployment, "FAILURE")
+    assert failed.keys() == {TCP} and failed[TCP] >= lost, (
+        "its runs counted as dead (one more, had it just been given one), no other"
+    )
     done = deployment.materialized()
     assert all(set(done[asset]) == set(DOMAINS) for asset in DOMAIN_ASSETS), done
     assert not deployment.runs("-a"), "containers of runs are left"
