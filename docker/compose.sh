@@ -2,8 +2,8 @@
 export ISE_DEPLOYMENT=${ISE_DEPLOYMENT:-ise}
 env=$ISE_DEPLOYMENT.env
 
-# setting NAME: what the environment or the file says
-setting() { printenv "$1" || sed -n "s/^$1=//p" "$env" 2>/dev/null | tail -n 1; }
+# setting NAME: what the environment or the file says, without a comment behind it
+setting() { printenv "$1" || sed -n "s/^$1=//p" "$env" 2>/dev/null | sed 's/[[:space:]]\+#.*$//; s/[[:space:]]*$//' | tail -n 1; }
 files=(-f compose.yaml)
 [ -z "$(setting ISE_HEAD)" ] || files+=(-f hosts.yaml)
 if docker compose version >/dev/null 2>&1; then

@@ -39,7 +39,8 @@ class EnginesRunLauncher(DockerRunLauncher):
     def __init__(self, inst_data: ConfigurableClassData | None = None, engines: str = "", **config: Any) -> None:
         super().__init__(inst_data, **config)
         self.engines = [one.strip() for one in engines.split(",") if one.strip()] or [_here()]
-        self._away_since: dict[str, float] = {}
+        self._away: dict[str, tuple[float, float]] = {}
+        """When each silent engine was first and last found to be silent."""
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -80,10 +81,14 @@ class EnginesRunLauncher(DockerRunLauncher):
             with _on(engine):
                 found: CheckRunHealthResult = super().check_run_worker_health(run)
         except _UNREACHABLE as error:
-            away_s = time.monotonic() - self._away_since.setdefault(engine, time.monotonic())
+            now = time.monotonic()
+            since, last = self._away.get(engine, (now, now))
+            since = now if now - last > PATIENCE_S / 2 else since  # it has answered meanwhile: nobody asked
+            self._away[engine] = since, now
+            away_s = now - since
             said = f"The engine {engine} has not answered for {away_s:.0f} s: {error}"
             return CheckRunHealthResult(WorkerStatus.RUNNING if away_s < PATIENCE_S else WorkerStatus.FAILED, said)
-        self._away_since.pop(engine, None)
+        self._away.pop(engine, None)
         return found
 
     def _engine_of(self, run: DagsterRun | None) -> str:
@@ -107,7 +112,7 @@ class EnginesRunLauncher(DockerRunLauncher):
         for engine in self.engines:
             try:
                 with closing(client(engine, timeout_s=10)) as asked:
-                    busy[engine] = len(asked.containers.list(filters={"label": "dagster/run_id"}))
+                    busy[engine] = len(asked.containers.list(sparse=True, filters={"label": "dagster/run_id"}))
             except _UNREACHABLE as error:
                 silent[engine] = str(error)
                 _LOG.warning("no run is started on the engine %s, which does not answer: %s", engine, error)
@@ -121,8 +126,8 @@ class EnginesRunLauncher(DockerRunLauncher):
     def _get_client(self, container_context: DockerContainerContext) -> DockerClient:
         """What DockerRunLauncher speaks to the engine with: the one of the run that is being spoken of."""
         found = client(_engine.get())
-        if container_context.registry:
-            found.login(**{**container_context.registry, "registry": container_context.registry["url"]})
+        if registry := container_context.registry:
+            found.login(username=registry["username"], password=registry["password"], registry=registry["url"])
         return found
 
 

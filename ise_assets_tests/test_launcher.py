@@ -96,3 +96,15 @@ def test_an_engine_may_be_away_for_a_while(instance: DagsterInstance, monkeypatc
     assert NOBODY in (found.msg or "")
     monkeypatch.setattr(launcher, "PATIENCE_S", 0.0)
     assert engines(instance).check_run_worker_health(run).status == WorkerStatus.FAILED
+
+
+def test_a_moments_silence_long_ago_is_forgotten(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = instance.get_run_by_id(a_run(instance, **{ENGINE_TAG: NOBODY, DOCKER_CONTAINER_ID_TAG: "abc"}))
+    assert run is not None
+    now = [1000.0]
+    monkeypatch.setattr(launcher.time, "monotonic", lambda: now[0])
+    found = []
+    for passed in (0, 3600, *[15] * 9):
+        now[0] += passed
+        found.append(engines(instance).check_run_worker_health(run).status)
+    assert found == [WorkerStatus.RUNNING] * 9 + [WorkerStatus.FAILED] * 2

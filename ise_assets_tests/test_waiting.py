@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import random
 import shutil
 import signal
@@ -22,7 +23,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from ise_assets.settings import PROJECT
-from ise_assets.warehouse import Replacement, Warehouse, file, waiting
+from ise_assets.warehouse import Replacement, Warehouse, file, rows_to_arrow, schema, waiting
 from ise_assets.warehouse.rows import replace, together
 from ise_assets_tests.pipeline import until
 from ise_assets_tests.test_warehouse import kept
@@ -51,12 +52,12 @@ def found(warehouse: Warehouse) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def all_waiting(warehouse: Warehouse, *writes: Callable[[], None]) -> Iterator[list[Future[None]]]:
-    """The writes under way in as many threads, none of which gets its turn before the end of the block."""
+def all_waiting(warehouse: Warehouse, *writes: Callable[[], None], others: int = 0) -> Iterator[list[Future[None]]]:
+    """The writes under way in as many threads, none of which gets its turn before the end of the block; `others` tickets are there."""
     with ThreadPoolExecutor(len(writes)) as threads:
         with warehouse.store.locked():  # type: ignore[attr-defined]
             running = [threads.submit(write) for write in writes]
-            until(lambda: len(list(room(warehouse).glob("*.ticket"))) == len(writes), 30)
+            until(lambda: len(list(room(warehouse).glob("*.ticket"))) == len(writes) + others, 30)
             yield running
         for one in running:
             one.exception(60)
@@ -67,11 +68,12 @@ def writes(warehouse: Warehouse) -> list[Callable[[], None]]:
 
 
 EXPECTED = [(f"d{n}", f"{n}-{item}") for n in range(WRITERS) for item in "ab"]
+_NAMES = st.sampled_from([None, "a", "b", "c", "d"])
 _CHANGE = st.tuples(
-    st.sampled_from(["one", "other"]),
-    st.lists(st.tuples(st.sampled_from([None, "a", "b", "c", "d"]), st.integers(0, 9)), max_size=4),
-    st.sampled_from([("key",), ("key", "value")]),
-    st.none() | st.lists(st.sampled_from([None, "a", "b", "c", "d"]), max_size=3),
+    st.sampled_from(["tool_calls", "executed_traces"]),
+    st.lists(st.tuples(_NAMES, st.integers(0, 9)), max_size=4),
+    st.sampled_from([("dialogue_id",), ("dialogue_id", "number")]),
+    st.none() | st.lists(_NAMES, max_size=3),
 )
 
 
@@ -79,22 +81,35 @@ _CHANGE = st.tuples(
 @given(st.lists(st.lists(_CHANGE, max_size=3), max_size=5))
 def test_what_is_written_together_is_what_one_after_the_other_would_leave(writers: list[list[Any]]) -> None:
     def change(table: str, rows: list[Any], keys: tuple[str, ...], gone: list[Any] | None) -> Replacement:
-        values = pa.table({"key": pa.array([k for k, _ in rows], pa.string()), "value": [v for _, v in rows]})
-        instead_of = None if gone is None or keys != ("key",) else pa.table({"key": pa.array(gone, pa.string())})
-        return Replacement(table, values.cast(pa.schema([("key", "string"), ("value", "int64")])), keys, instead_of)
+        number = {"tool_calls": "call_index", "executed_traces": "failures"}[table]
+        keys = tuple(number if key == "number" else key for key in keys)
+        values = rows_to_arrow(table, [{"dialogue_id": name, number: n} for name, n in rows])
+        values = values.select(["dialogue_id", number])
+        instead_of = None if gone is None or len(keys) > 1 else pa.table({"dialogue_id": pa.array(gone, pa.string())})
+        return Replacement(table, values, keys, instead_of)
 
     wanted = [[change(*one) for one in writer] for writer in writers]
     left = []
     with duckdb.connect() as connection:
+        schema.migrate(connection, "memory")
         for changes in ([one for writer in wanted for one in writer], together(wanted)):
-            for table in ("one", "other"):
-                connection.execute(
-                    f"CREATE OR REPLACE TABLE {table} AS SELECT NULL::VARCHAR AS key, 0::BIGINT AS value"
-                )
+            connection.execute("BEGIN")
+            for table in ("tool_calls", "executed_traces"):
+                connection.execute(f"INSERT INTO {table} (dialogue_id) VALUES (NULL)")
             replace(connection, changes)
-            tables = "SELECT 1 AS t, * FROM one UNION ALL SELECT 2, * FROM other ORDER BY ALL"
-            left.append(connection.execute(tables).fetchall())
+            both = "SELECT dialogue_id, call_index FROM tool_calls UNION ALL SELECT dialogue_id, 100 + failures FROM executed_traces"
+            left.append(connection.execute(f"{both} ORDER BY ALL").fetchall())
+            connection.execute("ROLLBACK")
     assert left[0] == left[1]
+
+
+def test_keys_that_duckdb_and_arrow_compare_otherwise_are_written_one_after_the_other() -> None:
+    for table, key, values in (
+        ("diversity_report", "value", (pa.array([0.0]), pa.array([-0.0]))),
+        ("diversity_report", "n", (pa.array(["1"]), pa.array(["01"]))),
+        ("deduped_pool", "written_at", (pa.array(["2026-01-01"]), pa.array(["2026-01-01 00:00:00"]))),
+    ):
+        assert len(together([[Replacement(table, pa.table({key: one}), [key])] for one in values])) == 2
 
 
 def test_partitions_that_do_not_touch_are_written_by_one_statement() -> None:
@@ -155,6 +170,9 @@ def test_what_cannot_be_written_fails_its_own_writer_only(warehouse: Warehouse) 
     failed = [type(one.exception()) for one in running]
     assert failed == [duckdb.ConversionException, duckdb.BinderException, *[type(None)] * WRITERS]
     assert found(warehouse) == EXPECTED
+    with pytest.raises(KeyError, match="nope"):
+        warehouse.replace(Replacement("deduped_pool", pa.table({"domain": ["x"]}), ["nope"]))
+    assert list(room(warehouse).iterdir()) == []
 
 
 _DIES_WAITING = """
@@ -196,12 +214,50 @@ def test_one_who_dies_after_the_commit_costs_nobody_anything(warehouse: Warehous
     assert found(warehouse) == sorted([*EXPECTED, ("dead", "a")])
 
 
-def test_one_whose_ticket_is_lost_writes_itself(warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("made_again", [True, False])
+def test_one_whose_ticket_is_lost_writes_itself(warehouse: Warehouse, made_again: bool) -> None:
     with all_waiting(warehouse, *writes(warehouse)) as running:
         shutil.rmtree(room(warehouse))
-        room(warehouse).mkdir()
+        if made_again:
+            room(warehouse).mkdir()
     assert [one.exception() for one in running] == [None] * WRITERS
     assert found(warehouse) == EXPECTED
+
+
+def test_what_is_no_ticket_or_none_that_can_be_read_is_passed_by(warehouse: Warehouse) -> None:
+    room(warehouse).mkdir()
+    (room(warehouse) / "0-folder.ticket").mkdir()
+    (room(warehouse) / "0-loop.ticket").symlink_to("0-loop.ticket")
+    with (room(warehouse) / "0-of-another-version.ticket").open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(b'{"version": 9}\n')
+        other.flush()
+        with all_waiting(warehouse, *writes(warehouse), others=3) as running:
+            pass
+    assert [one.exception() for one in running] == [None] * WRITERS
+    assert found(warehouse) == EXPECTED
+
+
+def test_without_a_place_for_tickets_each_writes_alone(warehouse: Warehouse) -> None:
+    room(warehouse).write_text("in the way")
+    for write in writes(warehouse):
+        write()
+    assert found(warehouse) == EXPECTED
+
+
+def test_many_dead_writers_cost_no_descriptors(warehouse: Warehouse) -> None:
+    room(warehouse).mkdir()
+    for number in range(400):
+        (room(warehouse) / f"{number}.ticket").write_bytes(b"of a dead writer")
+    program = """
+import resource, sys
+from ise_assets_tests.test_waiting import *
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+Warehouse(sys.argv[1]).replace(pool(kept("d", "a")))
+"""
+    subprocess.run([sys.executable, "-c", program, str(warehouse.path)], cwd=PROJECT, check=True)
+    assert found(warehouse) == [("d", "a")]
+    assert list(room(warehouse).iterdir()) == []
 
 
 def test_a_large_one_is_written_without_a_ticket(warehouse: Warehouse) -> None:

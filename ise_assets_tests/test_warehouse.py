@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,25 @@ def test_a_reader_waits_for_a_writer_of_another_process(warehouse: Warehouse, tm
         until(flag.exists, 60)
         assert warehouse.scalar("SELECT count(*) FROM deduped_pool") == 0  # read after the commit, not before, no error
         assert writer.wait() == 0
+
+
+def test_threads_of_one_process_read_and_write_side_by_side(warehouse: Warehouse) -> None:
+    put(warehouse, kept("file-io", "a"))
+    end = time.monotonic() + 3
+
+    def work(one: Callable[[], object]) -> int:
+        done = 0
+        while time.monotonic() < end:
+            one()
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(4) as threads:
+        writing = [threads.submit(work, lambda n=n: put(warehouse, kept(f"d{n}", f"{n}"))) for n in range(2)]  # type: ignore[misc]
+        reading = [
+            threads.submit(work, lambda: warehouse.scalar("SELECT count(*) FROM deduped_pool")) for _ in range(2)
+        ]
+    assert all(one.result() > 0 for one in [*writing, *reading])
 
 
 def test_a_file_that_is_no_warehouse_is_refused_at_once_and_stays_as_it_is(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +26,8 @@ from ise_assets.warehouse.waiting import Ticket, WaitingRoom
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
 
+_BUSY = re.compile("set lock on file|already attached")
+"""Another process has the file open; or another thread of this one, which a ConnectionException says, too."""
 _LOOKING_S = 0.5
 """Seconds a writer looks for its turn, or for what it wants to be written by another, before it queues for the lock."""
 
@@ -116,7 +119,7 @@ class FileStore:
 
             try:
                 write([*others, own])
-            except (duckdb.Error, pa.ArrowException):
+            except (duckdb.Error, pa.ArrowException, LookupError, TypeError, ValueError):
                 if not others:
                     raise
                 write([own])  # its writer will find out what it is in the others that cannot be written
@@ -140,9 +143,8 @@ class FileStore:
         while True:
             try:
                 return duckdb.connect(str(path), read_only=read_only, config={} if read_only else _CONFIG)
-            except (duckdb.IOException, duckdb.ConnectionException) as error:
-                # a ConnectionException: this process has it open for reading, in another thread
-                if not isinstance(error, duckdb.ConnectionException) and "set lock on file" not in str(error):
+            except (duckdb.IOException, duckdb.ConnectionException, duckdb.BinderException) as error:
+                if not _BUSY.search(str(error)) and not isinstance(error, duckdb.ConnectionException):
                     raise self.trouble(error) from error
                 if time.monotonic() > deadline:
                     raise WarehouseBusy(

@@ -95,9 +95,9 @@ def _as_one(changes: Sequence[Replacement]) -> list[Replacement] | None:
     alike = all(
         list(change.keys) == list(first.keys) and change.rows.schema.equals(first.rows.schema) for change in changes
     )
-    if len(changes) == 1 or not alike:
-        return None
     keys = list(first.keys)
+    if len(changes) == 1 or not alike or not all(_compared_alike(first, key) for key in keys):
+        return None
     touched = pa.concat_tables(
         rows.select(keys).append_column("", pa.array([number] * rows.num_rows, pa.int32()))
         for number, change in enumerate(changes)
@@ -108,6 +108,13 @@ def _as_one(changes: Sequence[Replacement]) -> list[Replacement] | None:
         return None
     gone = None if all(change.instead_of is None for change in changes) else pa.concat_tables(c.gone for c in changes)
     return [Replacement(first.table, pa.concat_tables(change.rows for change in changes), keys, gone)]
+
+
+def _compared_alike(change: Replacement, key: str) -> bool:
+    """Whether DuckDB and Arrow call the same values of this column equal: no cast in between, no floating point, no zones."""
+    kind = change.gone.schema.field(key).type
+    plain = pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)
+    return bool(plain) and change.table in _columns() and kind == columns(change.table).field(key).type
 
 
 @cache

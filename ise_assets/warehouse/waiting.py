@@ -29,24 +29,30 @@ TICKET_BYTES = 16 * 2**20
 """What is larger waits for its turn without a ticket and is written alone."""
 TURN_BYTES = 64 * 2**20
 """As much as somebody writes for others in one turn."""
+TURN_TICKETS = 100
+"""As many others as somebody writes for in one turn."""
 _TICKET, _PART = ".ticket", ".part"
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, pa.ArrowException)
+"""What a file is passed by for: its writer has gone home, it is another user's or another version's, or no ticket at all."""
 _numbers = itertools.count()
 
 
 class Ticket(NamedTuple):
     """What a writer wants written."""
 
-    handle: BinaryIO
+    handle: BinaryIO | None
+    """Its file; None where there was no room or no permission for one: then nobody sees it and its writer writes it."""
     replacements: Sequence[Replacement]
 
     @property
     def served(self) -> bool:
         """Whether somebody has written it."""
-        return os.fstat(self.handle.fileno()).st_size == 0
+        return self.handle is not None and os.fstat(self.handle.fileno()).st_size == 0
 
     def serve(self) -> None:
         """Say that it is written."""
-        os.ftruncate(self.handle.fileno(), 0)
+        if self.handle is not None:
+            os.ftruncate(self.handle.fileno(), 0)
 
 
 class WaitingRoom:
@@ -57,45 +63,65 @@ class WaitingRoom:
 
     @contextmanager
     def ticket(self, replacements: Sequence[Replacement]) -> Iterator[Ticket]:
-        """What this writer wants written, seen by the others until the end."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{time.time_ns()}-{os.getpid()}-{next(_numbers)}{_TICKET}"
-        with _held(path.with_suffix(_PART)) as handle:
-            try:
-                _put(handle, replacements)
-                path.with_suffix(_PART).rename(path)
-                yield Ticket(handle, replacements)
-            finally:
-                path.with_suffix(_PART).unlink(missing_ok=True)
-                path.unlink(missing_ok=True)
+        """What this writer wants written, seen by the others until the end.
+
+        Raises:
+            KeyError: a key is no column of its rows.
+        """
+        for one in replacements:
+            _ = one.gone  # its own writer is told, before others try to write it
+        with ExitStack() as stack:
+            handle = None
+            with suppress(OSError):
+                handle = stack.enter_context(self._left(replacements))
+            yield Ticket(handle, replacements)
 
     @contextmanager
     def others(self, own: Ticket) -> Iterator[list[Ticket]]:
         """The tickets of those who wait behind `own`, eldest first, as many as a turn takes; those of the dead are removed."""
         room = TURN_BYTES - sum(one.nbytes for one in own.replacements)
         with ExitStack() as held:
-            found = []
-            for path in sorted(self.folder.iterdir()):
-                with suppress(FileNotFoundError, PermissionError):  # its writer has gone home; it is another user's
-                    handle = held.enter_context(path.open("r+b"))
+            found: list[Ticket] = []
+            for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+                with ExitStack() as looked, suppress(*_UNREADABLE):
+                    handle = looked.enter_context(path.open("r+b"))
                     size = os.fstat(handle.fileno()).st_size
-                    if os.path.sameopenfile(handle.fileno(), own.handle.fileno()) or _abandoned(handle, path):
+                    if own.handle and os.path.sameopenfile(handle.fileno(), own.handle.fileno()):
                         continue
-                    if path.suffix == _TICKET and 0 < size <= room:
-                        room -= size
+                    if not _abandoned(handle, path) and path.suffix == _TICKET and 0 < size <= room:
                         found.append(Ticket(handle, list(_get(handle))))
+                        held.push(looked.pop_all())
+                        room -= size
+                if len(found) == TURN_TICKETS:
+                    break
             yield found
+
+    @contextmanager
+    def _left(self, replacements: Sequence[Replacement]) -> Iterator[BinaryIO]:
+        path = self.folder / f"{time.time_ns()}-{os.getpid()}-{next(_numbers)}{_TICKET}"
+        part = path.with_suffix(_PART)
+        with _held(part) as handle:
+            try:
+                _put(handle, replacements)
+                with suppress(FileNotFoundError):  # somebody has emptied the folder: this one writes for itself
+                    part.rename(path)
+                yield handle
+            finally:
+                part.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
 def _held(path: Path) -> Iterator[BinaryIO]:
     """A new file that this process alone holds a lock of."""
     while True:
-        with path.open("xb") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            if os.fstat(handle.fileno()).st_nlink:  # else somebody took it for a dead writer's before it was locked
-                yield handle
-                return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # the folder was removed just now
+            handle = path.open("xb")
+            break
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
 
 
 def _abandoned(handle: BinaryIO, path: Path) -> bool:
@@ -122,4 +148,6 @@ def _put(handle: BinaryIO, replacements: Sequence[Replacement]) -> None:
 def _get(handle: BinaryIO) -> Iterator[Replacement]:
     for table, keys, apart in json.loads(handle.readline()):
         rows = pa.ipc.open_stream(handle).read_all()
-        yield Replacement(table, rows, keys, pa.ipc.open_stream(handle).read_all() if apart else None)
+        one = Replacement(table, rows, keys, pa.ipc.open_stream(handle).read_all() if apart else None)
+        _ = one.gone
+        yield one
