@@ -135,7 +135,7 @@ def plan(
     agent_model: Annotated[str | None, typer.Option(help="litellm model that plays the agent.")] = None,
     rollouts: Annotated[int | None, typer.Option(min=1, help="Sessions per intent.")] = None,
 ) -> None:
-    """What `ise run` with the same options, or a backfill, would do: intents, sessions, tokens, money, time. Calls no model."""
+    """What `ise run`, or a backfill, would do for the personas in the pool: intents, sessions, tokens, money, time. Calls no model."""
     from ise_assets.simulate.plan import project
     from ise_assets.stage import StageRun
     from ise_assets.warehouse import Warehouse
@@ -727,6 +727,9 @@ def _run_pipeline(settings: Settings, domains: Sequence[str], refresh: bool = Fa
                 progress.update(overall, description=f"[bold]{domain}")
                 _materialize(definitions, instance, DOMAIN_ASSETS, domain, batch, refresh)
                 progress.advance(overall)
+                if not console.is_terminal:  # where no bar is drawn
+                    console.print(f"{domain}: done after {time.monotonic() - began:.0f} s")
+            progress.update(overall, description="[bold]report of the whole pool")
             _materialize(definitions, instance, ["pool_diversity"], None, batch, refresh)
         finally:
             stage.listeners.remove(told)

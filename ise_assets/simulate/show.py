@@ -81,7 +81,7 @@ def print_session(console: Console, warehouse: Warehouse, dialogue_id: str) -> N
         raise LookupError(
             f"{count} dialogues begin with {dialogue_id!r}: {close}"
             if found
-            else f"no dialogue {dialogue_id!r}; list some with: SELECT id, domain FROM simulated_dialogues LIMIT 10"
+            else f'no dialogue {dialogue_id!r}; list some with: ise sql "SELECT id, domain FROM simulated_dialogues LIMIT 10"'
         )
     row = found[0]
     console.print(Rule(f"{row['id']}  {row['domain']}  {row['status']}"))

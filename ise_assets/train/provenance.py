@@ -137,7 +137,7 @@ def walk_back(warehouse: Warehouse, identity: str) -> dict[str, Any]:
         raise LookupError(
             f"{len(found)} records begin with {identity!r}: {close}"
             if found
-            else f"no record of {identity!r}; list some with: SELECT id, dialogue_id FROM sft_split LIMIT 10"
+            else f'no record of {identity!r}; list some with: ise sql "SELECT id, dialogue_id FROM sft_split LIMIT 10"'
         )
     record = found[0]
     provenance = json.loads(record["provenance"])
